@@ -1,0 +1,129 @@
+package deskhand_test
+
+import (
+	"go/build"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/deskhand/deskhand"
+
+// allow lists, for each concept, the other packages it may import. The root
+// package and internal/... are open to everyone, and a driver (store/sqlite)
+// may import its concept (store). Every other arrow is a row in this table.
+var allow = map[string]string{
+	".":       "", // vocabulary: standard library only
+	"model":   "",
+	"tool":    "",
+	"policy":  "", // pure: decides, never waits
+	"desktop": "",
+	"sandbox": "",
+	"store":   "",
+
+	"tool/computer": "desktop",
+	"tool/bash":     "sandbox",
+	"tool/editor":   "sandbox",
+	"sandbox/bwrap": "sandbox/remote",                           // the walls; what is inside is reached through the guest
+	"guest":         "desktop desktop/x11 sandbox sandbox/host", // the program inside
+	"agent":         "model tool policy",                        // no driver, no HTTP, no SDK
+	"machine":       "sandbox sandbox/bwrap sandbox/host sandbox/remote desktop desktop/remote tool tool/computer tool/bash tool/editor",
+	"engine":        "agent store tool",
+	"engine/local":  "agent model policy store tool",
+	"demo":          "sandbox",
+	"bench":         "*", // measures every layer beside its peers
+	"e2e":           "*", // drives the built binary
+
+	"cmd/deskhand": "*", // the only place that knows every name
+}
+
+// owner names the packages that may import each outside module.
+var owner = map[string]string{
+	"github.com/anthropics/anthropic-sdk-go": "model/claude",
+	"github.com/jezek/xgb":                   "desktop/x11",
+	"modernc.org/sqlite":                     "store/sqlite",
+	"github.com/pressly/goose":               "store/sqlite",
+	"github.com/alecthomas/kong":             "cmd/deskhand",
+	"golang.org/x/term":                      "cmd/deskhand",
+	"github.com/klauspost/compress":          "internal/frame",
+	"golang.org/x/image":                     "internal/frame",
+	"golang.org/x/tools":                     "model/script",
+	"github.com/google/jsonschema-go":        "tool",
+	"golang.org/x/sys":                       "*", // the kernel's own words
+}
+
+var vague = []string{"common", "helpers", "misc", "models", "shared", "types", "util", "utils"}
+
+// TestArchitecture reads the source itself rather than running "go list", so
+// that go test's cache notices when any file changes.
+func TestArchitecture(t *testing.T) {
+	in, out := map[string]int{}, map[string]int{}
+	err := filepath.WalkDir(".", func(dir string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if b := d.Name(); dir != "." && (b == "testdata" || strings.HasPrefix(b, ".") || strings.HasPrefix(b, "_")) {
+			return filepath.SkipDir
+		}
+		p, err := build.ImportDir(dir, 0)
+		if _, none := err.(*build.NoGoError); none {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		self := filepath.ToSlash(dir)
+		_, known := allow[self]
+		switch {
+		case slices.Contains(vague, path.Base(self)):
+			t.Errorf("%s: name the package after what it provides", self)
+		case p.Doc == "":
+			t.Errorf("%s: no package comment", self)
+		case !known && !strings.Contains(self, "/"):
+			t.Errorf("%s: new concept: add a row to allow and say why", self)
+		}
+		for _, imp := range p.Imports {
+			if to, ok := local(imp); ok {
+				in[to]++
+				out[self]++
+				if !allowed(self, to) {
+					t.Errorf("%s may not import %s", self, to)
+				}
+			} else if first, _, _ := strings.Cut(imp, "/"); strings.Contains(first, ".") && ownerOf(imp) != "*" && ownerOf(imp) != self {
+				t.Errorf("%s may not import %s (owner: %q)", self, imp, ownerOf(imp))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, n := range in { // what many lean on must itself lean on little
+		if n >= 5 && out[p] > 2 {
+			t.Errorf("%s is imported by %d packages yet imports %d", p, n, out[p])
+		}
+	}
+}
+
+func allowed(self, to string) bool {
+	return to == "." || to == path.Dir(self) || strings.HasPrefix(to, "internal/") ||
+		allow[self] == "*" || slices.Contains(strings.Fields(allow[self]), to)
+}
+
+func local(imp string) (string, bool) {
+	if imp == module {
+		return ".", true
+	}
+	return strings.CutPrefix(imp, module+"/")
+}
+
+func ownerOf(imp string) string {
+	for m, o := range owner {
+		if imp == m || strings.HasPrefix(imp, m+"/") {
+			return o
+		}
+	}
+	return ""
+}

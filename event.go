@@ -1,0 +1,152 @@
+package deskhand
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Kind names what an Event is about.
+type Kind string
+
+// The kinds of events, each with the type of its data.
+const (
+	KindTaskCreated     Kind = "task.created"     // TaskCreated
+	KindTaskStatus      Kind = "task.status"      // TaskStatus
+	KindTurnStarted     Kind = "turn.started"     // TurnStarted
+	KindModelDelta      Kind = "model.delta"      // ModelDelta; streamed to watchers, never stored
+	KindModelReplied    Kind = "model.replied"    // ModelReplied
+	KindModelFailed     Kind = "model.failed"     // ModelFailed
+	KindCallJudged      Kind = "call.judged"      // CallJudged
+	KindCallStarted     Kind = "call.started"     // CallStarted; durable before anything moves
+	KindCallFinished    Kind = "call.finished"    // CallFinished
+	KindApprovalAsked   Kind = "approval.asked"   // ApprovalAsked
+	KindApprovalDecided Kind = "approval.decided" // Decision
+	KindHumanMessage    Kind = "human.message"    // HumanMessage
+	KindBudgetReached   Kind = "budget.reached"   // BudgetReached
+	KindNote            Kind = "note"             // Note
+)
+
+// Event is one fact in a task's journal. Events of a task form a chain: Prev
+// is the hash of the event before, so that a changed past is found.
+type Event struct {
+	Seq  int64           `json:"seq"` // 1, 2, 3 … within the task; 0 for a model.delta
+	Time time.Time       `json:"time"`
+	Task TaskID          `json:"task"`
+	Kind Kind            `json:"kind"`
+	Data json.RawMessage `json:"data"`
+	Prev Hash            `json:"prev"` // empty for the first
+}
+
+// NewEvent returns an event of task with data marshalled. Seq and Prev are the
+// journal's to fill in. It panics when data cannot be marshalled, which is a
+// programmer's error: every data type is in this file.
+func NewEvent(task TaskID, kind Kind, data any) Event {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		panic("deskhand: event data: " + err.Error()) // unreachable unless a data type grows a channel or a func
+	}
+	return Event{Task: task, Kind: kind, Data: raw, Time: time.Now().UTC()}
+}
+
+// Hash returns the event's own hash, which the next event carries as Prev.
+func (e Event) Hash() Hash {
+	raw, err := json.Marshal(e)
+	if err != nil {
+		panic("deskhand: event: " + err.Error()) // unreachable unless Data is not JSON
+	}
+	return HashOf(raw)
+}
+
+// TaskCreated is the first event of every task.
+type TaskCreated struct {
+	Task   Task   `json:"task"`
+	System string `json:"system"` // the whole system prompt as sent
+}
+
+// TaskStatus records a change of status.
+type TaskStatus struct {
+	From   Status `json:"from"`
+	To     Status `json:"to"`
+	Reason string `json:"reason,omitempty"` // one sentence
+	Result string `json:"result,omitempty"` // with Done: the model's last words
+}
+
+// TurnStarted is written before a request is sent.
+type TurnStarted struct {
+	Turn int `json:"turn"` // 1, 2, 3 …
+}
+
+// ModelDelta is a piece of a reply as it streams in.
+type ModelDelta struct {
+	Text     string `json:"text,omitempty"`
+	Thinking string `json:"thinking,omitempty"`
+	Attempt  int    `json:"attempt,omitempty"` // greater than 1 after a retry
+}
+
+// ModelReplied is one whole reply. Content is the assistant's content array,
+// byte for byte as it is sent back with the next request.
+type ModelReplied struct {
+	Turn       int             `json:"turn"`
+	Model      string          `json:"model"`
+	Content    json.RawMessage `json:"content"`
+	StopReason string          `json:"stop_reason"`
+	Usage      Usage           `json:"usage"`
+	CostUSD    float64         `json:"cost_usd"`
+	DurationMS int64           `json:"duration_ms"`
+	RequestID  string          `json:"request_id,omitempty"`
+}
+
+// ModelFailed is one failed attempt at a request.
+type ModelFailed struct {
+	Turn    int    `json:"turn"`
+	Attempt int    `json:"attempt"`
+	Code    Code   `json:"code"`
+	Status  int    `json:"status,omitempty"` // HTTP status; 0 when there was none
+	Message string `json:"message"`
+	RetryMS int64  `json:"retry_ms"` // wait before the next attempt; 0 when there is none
+}
+
+// CallJudged is the gate's verdict on a call.
+type CallJudged struct {
+	CallID  string  `json:"call_id"`
+	Verdict Verdict `json:"verdict"`
+}
+
+// CallStarted is the intent, durable before the effect.
+type CallStarted struct {
+	Turn int  `json:"turn"`
+	Call Call `json:"call"`
+}
+
+// CallFinished is the outcome of a call, also of one that was refused or never
+// started; every call of a reply gets exactly one.
+type CallFinished struct {
+	Turn       int    `json:"turn"`
+	CallID     string `json:"call_id"`
+	Result     Result `json:"result"`
+	DurationMS int64  `json:"duration_ms"`
+}
+
+// ApprovalAsked is a question to a person.
+type ApprovalAsked struct {
+	Call    Call    `json:"call"`
+	Verdict Verdict `json:"verdict"`
+}
+
+// HumanMessage is something a person said to the model, the task's own text first.
+type HumanMessage struct {
+	Text string `json:"text"`
+}
+
+// BudgetReached says which bound of the Budget stopped the task.
+type BudgetReached struct {
+	Bound string `json:"bound"` // "turns", "time" or "cost"
+	Text  string `json:"text"`  // one sentence for a person
+}
+
+// Note is something the runtime noticed. With ToModel it is told to the model
+// with the next turn.
+type Note struct {
+	Text    string `json:"text"`
+	ToModel bool   `json:"to_model,omitempty"`
+}

@@ -1,0 +1,107 @@
+package deskhand
+
+import (
+	"crypto/rand"
+	"slices"
+	"strings"
+	"time"
+)
+
+// TaskID names one task. It is eight lower-case letters and digits, short
+// enough to be typed, and unique within a state directory.
+type TaskID string
+
+// idAlphabet leaves out letters that look alike when read aloud or printed.
+const idAlphabet = "abcdefghjkmnpqrstuvwxyz23456789"
+
+// NewTaskID returns a fresh random id.
+func NewTaskID() TaskID {
+	var raw [8]byte
+	rand.Read(raw[:]) // never fails since Go 1.24
+	for i, b := range raw {
+		raw[i] = idAlphabet[int(b)%len(idAlphabet)]
+	}
+	return TaskID(raw[:])
+}
+
+// Valid reports whether id has the form of a task id.
+func (id TaskID) Valid() bool {
+	return len(id) == 8 && strings.Trim(string(id), idAlphabet) == ""
+}
+
+// Status is where a task stands.
+type Status string
+
+// The statuses of a task. See [Status.To] for the legal transitions.
+const (
+	Queued    Status = "queued"    // stored, not yet driven
+	Running   Status = "running"   // a driver takes turns
+	Waiting   Status = "waiting"   // parked until a person answers
+	Exhausted Status = "exhausted" // a budget was reached
+	Done      Status = "done"      // the model ended its turn with a result
+	Failed    Status = "failed"    // it cannot go on; the reason is in the journal
+	Stopped   Status = "stopped"   // a person stopped or refused it
+)
+
+var transitions = map[Status][]Status{
+	"":        {Queued},
+	Queued:    {Running, Stopped, Failed},
+	Running:   {Waiting, Exhausted, Done, Failed, Stopped, Queued},
+	Waiting:   {Running, Stopped, Failed},
+	Exhausted: {Running, Stopped},
+	Failed:    {Running},
+	Stopped:   {Running},
+	Done:      {Running}, // a follow-up message
+}
+
+// To reports whether a task may go from s to next.
+func (s Status) To(next Status) bool { return slices.Contains(transitions[s], next) }
+
+// Ended reports whether nothing drives the task and nobody is asked.
+func (s Status) Ended() bool { return s == Done || s == Failed || s == Stopped }
+
+// Task is one piece of work in a person's words, with everything it was
+// started with. It holds no secret.
+type Task struct {
+	ID         TaskID    `json:"id"`
+	Text       string    `json:"text"`
+	Status     Status    `json:"status"`
+	Created    time.Time `json:"created"`
+	Updated    time.Time `json:"updated"`
+	Model      string    `json:"model"`            // model id, as sent to the API
+	Toolset    string    `json:"tool_version"`     // computer tool type, as sent to the API
+	Screen     Size      `json:"screen"`           // pixels of the display
+	Effort     string    `json:"effort,omitempty"` // "" is the model's default
+	System     string    `json:"system,omitempty"` // added to the system prompt
+	Permission string    `json:"permission"`
+	Sandbox    string    `json:"sandbox"` // "bwrap" or "none"
+	Budget     Budget    `json:"budget"`
+	Result     string    `json:"result,omitempty"` // the model's last words
+	Turns      int       `json:"turns"`
+	Calls      int       `json:"calls"`
+	Usage      Usage     `json:"usage"`
+	CostUSD    float64   `json:"cost_usd"`
+}
+
+// Budget bounds a task. A zero field is no bound.
+type Budget struct {
+	MaxTurns   int           `json:"max_turns,omitempty"`
+	MaxTime    time.Duration `json:"max_time_ns,omitempty"`
+	MaxCostUSD float64       `json:"max_cost_usd,omitempty"`
+}
+
+// Usage counts tokens. Total input is the sum of Input, CacheRead and CacheWrite
+// (Messages API, version 2026-10-21).
+type Usage struct {
+	Input        int64 `json:"input_tokens"`
+	Output       int64 `json:"output_tokens"`
+	CacheRead    int64 `json:"cache_read_input_tokens"`
+	CacheWrite   int64 `json:"cache_creation_input_tokens"`              // both lifetimes
+	CacheWrite1h int64 `json:"cache_creation_1h_input_tokens,omitempty"` // the part of CacheWrite kept an hour
+}
+
+// Add returns the sum of two counts.
+func (u Usage) Add(v Usage) Usage {
+	return Usage{u.Input + v.Input, u.Output + v.Output, u.CacheRead + v.CacheRead,
+		u.CacheWrite + v.CacheWrite, u.CacheWrite1h + v.CacheWrite1h}
+}
