@@ -33,6 +33,7 @@ var allow = map[string]string{
 	"machine":       "sandbox sandbox/bwrap sandbox/host sandbox/remote desktop desktop/remote tool tool/computer tool/bash tool/editor",
 	"engine":        "agent store tool",
 	"engine/local":  "agent model policy store tool",
+	"transcript":    "", // reads events; the terminal, the page and later the server show what it folds
 	"demo":          "sandbox",
 	"bench":         "*", // measures every layer beside its peers
 	"e2e":           "*", // drives the built binary
