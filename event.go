@@ -1,6 +1,7 @@
 package deskhand
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -41,20 +42,36 @@ type Event struct {
 // journal's to fill in. It panics when data cannot be marshalled, which is a
 // programmer's error: every data type is in this file.
 func NewEvent(task TaskID, kind Kind, data any) Event {
-	raw, err := json.Marshal(data)
+	raw, err := marshal(data)
 	if err != nil {
 		panic("deskhand: event data: " + err.Error()) // unreachable unless a data type grows a channel or a func
 	}
 	return Event{Task: task, Kind: kind, Data: raw, Time: time.Now().UTC()}
 }
 
+// Canonical returns the bytes that a journal stores and that Hash is of: the
+// JSON of e without white space. It fails when Data is not JSON.
+func (e Event) Canonical() ([]byte, error) { return marshal(e) }
+
 // Hash returns the event's own hash, which the next event carries as Prev.
 func (e Event) Hash() Hash {
-	raw, err := json.Marshal(e)
+	raw, err := e.Canonical()
 	if err != nil {
 		panic("deskhand: event: " + err.Error()) // unreachable unless Data is not JSON
 	}
 	return HashOf(raw)
+}
+
+// marshal is json.Marshal without the escapes for HTML, so that what a model
+// wrote stays byte for byte what it was.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // TaskCreated is the first event of every task.
@@ -125,6 +142,11 @@ type CallFinished struct {
 	CallID     string `json:"call_id"`
 	Result     Result `json:"result"`
 	DurationMS int64  `json:"duration_ms"`
+
+	// Observed is what the tool's world showed after the batch that this call
+	// ended with a failure. A failure is text only, so it is told to the model
+	// with the last result of the batch that is not one.
+	Observed []Content `json:"observed,omitempty"`
 }
 
 // ApprovalAsked is a question to a person.

@@ -1,6 +1,6 @@
 // Package model is what a language model is to deskhand: a Request in, a Reply
 // out, streamed while it comes. It also has the catalogue of models (what each
-// accepts and costs) and the decorators Retry and Meter.
+// accepts and costs), the rules for images, and the decorator Retry.
 //
 // Drivers: model/claude speaks the Messages API. model/script is a strict
 // stand-in for that API, an HTTP server that plays a script.
