@@ -30,7 +30,7 @@ func ASCII(s string) string {
 	for _, r := range s {
 		if plain, ok := plainer(r); ok {
 			b.WriteString(plain)
-		} else if r < utf8.RuneSelf {
+		} else if r < utf8.RuneSelf { // line feeds too
 			b.WriteRune(r)
 		} else {
 			writeEscape(&b, r)
