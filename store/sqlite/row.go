@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/deskhand/deskhand"
+)
+
+// taskRow is a Task as it is stored. It is a type of its own so that the
+// vocabulary can change without old rows changing their meaning.
+type taskRow struct {
+	Text       string    `json:"text"`
+	Status     string    `json:"status"`
+	Created    time.Time `json:"created"`
+	Updated    time.Time `json:"updated"`
+	Model      string    `json:"model"`
+	Toolset    string    `json:"toolset"`
+	Width      int       `json:"width"`
+	Height     int       `json:"height"`
+	Effort     string    `json:"effort,omitempty"`
+	System     string    `json:"system,omitempty"`
+	Permission string    `json:"permission"`
+	Sandbox    string    `json:"sandbox"`
+	MaxTurns   int       `json:"max_turns,omitempty"`
+	MaxTimeNS  int64     `json:"max_time_ns,omitempty"`
+	MaxCostUSD float64   `json:"max_cost_usd,omitempty"`
+	Result     string    `json:"result,omitempty"`
+	Turns      int       `json:"turns"`
+	Calls      int       `json:"calls"`
+	Usage      usageRow  `json:"usage"`
+	CostUSD    float64   `json:"cost_usd"`
+}
+
+type usageRow struct {
+	Input        int64 `json:"input"`
+	Output       int64 `json:"output"`
+	CacheRead    int64 `json:"cache_read"`
+	CacheWrite   int64 `json:"cache_write"`
+	CacheWrite1h int64 `json:"cache_write_1h,omitempty"`
+}
+
+func rowOf(t deskhand.Task) taskRow {
+	return taskRow{
+		Text: t.Text, Status: string(t.Status), Created: t.Created, Updated: t.Updated,
+		Model: t.Model, Toolset: t.Toolset, Width: t.Screen.W, Height: t.Screen.H,
+		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox,
+		MaxTurns: t.Budget.MaxTurns, MaxTimeNS: int64(t.Budget.MaxTime), MaxCostUSD: t.Budget.MaxCostUSD,
+		Result: t.Result, Turns: t.Turns, Calls: t.Calls, Usage: usageRow(t.Usage), CostUSD: t.CostUSD,
+	}
+}
+
+func (r taskRow) task(id deskhand.TaskID) deskhand.Task {
+	return deskhand.Task{
+		ID: id, Text: r.Text, Status: deskhand.Status(r.Status), Created: r.Created, Updated: r.Updated,
+		Model: r.Model, Toolset: r.Toolset, Screen: deskhand.Size{W: r.Width, H: r.Height},
+		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox,
+		Budget: deskhand.Budget{MaxTurns: r.MaxTurns, MaxTime: time.Duration(r.MaxTimeNS), MaxCostUSD: r.MaxCostUSD},
+		Result: r.Result, Turns: r.Turns, Calls: r.Calls, Usage: deskhand.Usage(r.Usage), CostUSD: r.CostUSD,
+	}
+}
+
+func encodeTask(t deskhand.Task) ([]byte, error) { return json.Marshal(rowOf(t)) }
+
+func decodeTask(id deskhand.TaskID, raw []byte) (deskhand.Task, error) {
+	var r taskRow
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return deskhand.Task{}, deskhand.Errorf("store: read", deskhand.Conflict, "what is known of task %s is damaged: %w", id, err)
+	}
+	return r.task(id), nil
+}
+
+// encodeEvent returns the bytes an event is stored as; decodeEvent is its inverse.
+func encodeEvent(e deskhand.Event) ([]byte, error) {
+	e.Time = e.Time.UTC().Round(0)
+	body, err := e.Canonical()
+	return body, deskhand.E("store: append", deskhand.Invalid, err)
+}
+
+func decodeEvent(task deskhand.TaskID, seq int64, body []byte) (deskhand.Event, error) {
+	var e deskhand.Event
+	if err := json.Unmarshal(body, &e); err != nil {
+		return e, deskhand.Errorf("store: read", deskhand.Conflict, "event %d of task %s is damaged: %w", seq, task, err)
+	}
+	return e, nil
+}

@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/deskhand/deskhand"
+)
+
+// Get implements store.Tasks.
+func (s *Store) Get(ctx context.Context, id string) (deskhand.Task, error) {
+	if id == "" {
+		return deskhand.Task{}, notFound("get", id)
+	}
+	// A range instead of LIKE: id comes from outside and may hold wildcards.
+	// An id that is whole sorts before any other that begins with it.
+	found, err := s.tasks(ctx, `SELECT id, glance FROM tasks WHERE id >= ? AND id < ? ORDER BY id LIMIT 3`, id, id+"\U0010FFFF")
+	if err != nil {
+		return deskhand.Task{}, err
+	}
+	switch {
+	case len(found) == 0:
+		return deskhand.Task{}, notFound("get", id)
+	case len(found) > 1 && string(found[0].ID) != id:
+		return deskhand.Task{}, deskhand.Errorf("store: get", deskhand.Conflict, "%q is the beginning of several tasks, such as %s and %s; give more letters", id, found[0].ID, found[1].ID)
+	}
+	return found[0], nil
+}
+
+// List implements store.Tasks.
+func (s *Store) List(ctx context.Context, limit int) ([]deskhand.Task, error) {
+	if limit <= 0 {
+		limit = -1
+	}
+	return s.tasks(ctx, `SELECT id, glance FROM tasks ORDER BY n DESC LIMIT ?`, limit)
+}
+
+func (s *Store) tasks(ctx context.Context, query string, args ...any) ([]deskhand.Task, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, explain("read", s.dir, err)
+	}
+	defer rows.Close()
+	var out []deskhand.Task
+	for rows.Next() {
+		var id string
+		var glance []byte
+		if err := rows.Scan(&id, &glance); err != nil {
+			return nil, explain("read", s.dir, err)
+		}
+		t, err := decodeTask(deskhand.TaskID(id), glance)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, explain("read", s.dir, rows.Err())
+}
+
+// Remove implements store.Tasks. What it deleted is overwritten in the database
+// and gone from its log when it returns.
+func (s *Store) Remove(ctx context.Context, id deskhand.TaskID) error {
+	if err := s.known(ctx, id); err != nil {
+		return err
+	}
+	release, err := s.Lease(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.remove(ctx, id); err != nil {
+		return explain("remove", s.dir, err)
+	}
+	for _, pragma := range []string{`PRAGMA incremental_vacuum`, `PRAGMA wal_checkpoint(TRUNCATE)`} {
+		if err := s.drain(ctx, pragma); err != nil {
+			return explain("remove", s.dir, err)
+		}
+	}
+	return explain("remove", s.dir, os.Remove(s.leasePath(id)))
+}
+
+func (s *Store) remove(ctx context.Context, id deskhand.TaskID) error {
+	// Nobody may store a blob again between the look at its age and its end.
+	unlock, err := lockFile(ctx, s.path("blobs.lock"), exclusive)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing after Commit
+	var appended int64
+	if err := tx.QueryRowContext(ctx, `SELECT appended FROM tasks WHERE id = ?`, string(id)).Scan(&appended); err != nil {
+		return err
+	}
+	only, err := onlyRefs(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM tasks WHERE id = ?`, string(id)); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	for _, hash := range only {
+		err = errors.Join(err, s.dropBlob(hash, appended))
+	}
+	return err
+}
+
+// onlyRefs returns the blobs that this task names and no other.
+func onlyRefs(ctx context.Context, tx *sql.Tx, id deskhand.TaskID) (out []deskhand.Hash, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT hash FROM blob_refs r WHERE task = ?
+		AND NOT EXISTS (SELECT 1 FROM blob_refs o WHERE o.hash = r.hash AND o.task <> r.task)`, string(id))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var h string
+		if err := rows.Scan(&h); err != nil {
+			return nil, err
+		}
+		out = append(out, deskhand.Hash(h))
+	}
+	return out, rows.Err()
+}
+
+// drain runs a statement that works row by row to its end.
+func (s *Store) drain(ctx context.Context, query string) error {
+	rows, err := s.write.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
+func (s *Store) leasePath(id deskhand.TaskID) string { return s.path("leases", string(id)) }
+
+// Lease implements store.Tasks. The task need not exist yet.
+func (s *Store) Lease(_ context.Context, id deskhand.TaskID) (release func(), err error) {
+	if !id.Valid() {
+		return nil, notFound("lease", string(id))
+	}
+	unlock, err := tryLock(s.leasePath(id), exclusive)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, deskhand.Errorf("store: lease", deskhand.Conflict, "task %s is being driven by %s", id, holder(s.leasePath(id)))
+	}
+	return unlock, explain("lease", s.dir, err)
+}
+
+// holder names the process that wrote itself into a lock file.
+func holder(path string) string {
+	raw, err := os.ReadFile(path)
+	if pid := strings.TrimSpace(string(raw)); err == nil && pid != "" {
+		return fmt.Sprintf("process %.20q", pid)
+	}
+	return "another process"
+}
