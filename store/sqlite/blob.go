@@ -11,7 +11,9 @@ import (
 	"github.com/deskhand/deskhand"
 )
 
-func (s *Store) blobPath(h deskhand.Hash) string { return s.path("blobs", string(h[:2]), string(h[2:])) }
+func (s *Store) blobPath(h deskhand.Hash) string {
+	return s.path("blobs", string(h[:2]), string(h[2:]))
+}
 
 // PutBlob implements store.Blobs.
 func (s *Store) PutBlob(ctx context.Context, data []byte) (deskhand.Hash, error) {

@@ -1,0 +1,223 @@
+package agent
+
+import (
+	"encoding/json"
+	"iter"
+	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/model"
+)
+
+// State is what a task's events add up to. It is folded from events and from
+// nothing else, so that the same journal always gives the same request.
+type State struct {
+	Task   deskhand.Task // as it was created; Turns, Usage and CostUSD up to now
+	System string        // the system prompt
+	Seq    int64         // of the last event folded
+	Result string        // text of the last reply
+
+	messages []model.Message // whole and never edited, up to the last reply
+	calls    []call          // of the last reply, in order
+	stop     string          // stop reason of the last reply; empty before the first
+	unusable string          // why the last reply cannot be part of the conversation
+	ids      map[string]bool // of every call so far
+	texts    []string        // for the next message to the model, after the results
+	sealed   int             // how many of texts the turn under way has sent
+	silent   int             // replies in a row that said and asked nothing
+	cut      int             // replies in a row that ended at the limit of tokens
+	active   time.Duration   // spent running, up to since
+	since    time.Time       // running since then; zero: it is not running
+}
+
+// call is one call of the last reply and how far it came.
+type call struct {
+	deskhand.Call
+	verdict  *deskhand.Verdict
+	asked    bool
+	decision *deskhand.Decision
+	started  bool
+	result   *deskhand.Result   // nil: open
+	observed []deskhand.Content // see CallFinished.Observed
+}
+
+// Fold returns the state after events, which must be all of a task's events in
+// order. Invalid: they are not.
+func Fold(events iter.Seq2[deskhand.Event, error]) (*State, error) {
+	st := new(State)
+	for e, err := range events {
+		if err != nil {
+			return nil, err
+		}
+		if err := st.apply(e); err != nil {
+			return nil, err
+		}
+	}
+	return st, nil
+}
+
+// folds has what each kind of event does to a State. Kinds without a row say
+// nothing to the loop.
+var folds = map[deskhand.Kind]func(*State, deskhand.Event) error{
+	deskhand.KindTaskCreated:     with((*State).created),
+	deskhand.KindTaskStatus:      with((*State).status),
+	deskhand.KindTurnStarted:     with((*State).turn),
+	deskhand.KindModelReplied:    with((*State).replied),
+	deskhand.KindCallJudged:      with((*State).judged),
+	deskhand.KindCallStarted:     with((*State).started),
+	deskhand.KindCallFinished:    with((*State).finished),
+	deskhand.KindApprovalAsked:   with((*State).asked),
+	deskhand.KindApprovalDecided: with((*State).decided),
+	deskhand.KindHumanMessage:    with((*State).human),
+	deskhand.KindNote:            with((*State).note),
+}
+
+func with[T any](f func(*State, deskhand.Event, T) error) func(*State, deskhand.Event) error {
+	return func(st *State, e deskhand.Event) error {
+		var data T
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return deskhand.Errorf("agent: fold", deskhand.Invalid, "event %d (%s) cannot be read: %w", e.Seq, e.Kind, err)
+		}
+		return f(st, e, data)
+	}
+}
+
+func (st *State) apply(e deskhand.Event) error {
+	if e.Seq != st.Seq+1 {
+		return deskhand.Errorf("agent: fold", deskhand.Invalid, "event %d comes after event %d", e.Seq, st.Seq)
+	}
+	st.Seq = e.Seq
+	if f, ok := folds[e.Kind]; ok {
+		return f(st, e)
+	}
+	return nil
+}
+
+func (st *State) created(e deskhand.Event, d deskhand.TaskCreated) error {
+	st.Task, st.System, st.ids = d.Task, d.System, map[string]bool{}
+	st.Task.ID = e.Task
+	return nil
+}
+
+func (st *State) status(e deskhand.Event, d deskhand.TaskStatus) error {
+	if !st.since.IsZero() {
+		st.active += e.Time.Sub(st.since)
+	}
+	st.since = time.Time{}
+	if d.To == deskhand.Running {
+		st.since = e.Time
+	}
+	return nil
+}
+
+func (st *State) turn(_ deskhand.Event, d deskhand.TurnStarted) error {
+	st.Task.Turns, st.sealed = d.Turn, len(st.texts)
+	return nil
+}
+
+// replied closes the message that the turn sent and opens the calls it got.
+func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
+	r, err := parseReply(d.Content)
+	if err != nil {
+		return deskhand.Errorf("agent: fold", deskhand.Invalid, "event %d (%s): %w", e.Seq, e.Kind, err)
+	}
+	if m := st.next(); len(m.Blocks) > 0 {
+		st.messages = append(st.messages, m)
+	}
+	st.texts, st.sealed = st.texts[st.sealed:], 0
+	st.unusable = r.unusable(st.ids)
+	st.calls = nil
+	for _, c := range r.calls {
+		st.ids[c.ID] = true
+		st.calls = append(st.calls, call{Call: c})
+	}
+	// An empty message would be refused, and so would one whose calls cannot be
+	// answered one by one. Leaving it out edits nothing that was sent.
+	if !r.empty && st.unusable == "" {
+		st.messages = append(st.messages, model.Message{Role: model.Assistant, Raw: d.Content})
+	}
+	st.stop, st.Result = d.StopReason, r.text
+	st.silent = count(st.silent, r.text == "" && len(r.calls) == 0 && ends[d.StopReason])
+	st.cut = count(st.cut, d.StopReason == "max_tokens")
+	st.Task.Usage = st.Task.Usage.Add(d.Usage)
+	st.Task.CostUSD += d.CostUSD
+	return nil
+}
+
+func count(n int, again bool) int {
+	if again {
+		return n + 1
+	}
+	return 0
+}
+
+// find returns the open call with id. Events of calls that are not open were
+// written by somebody else and mean nothing here.
+func (st *State) find(id string) *call {
+	for i := range st.calls {
+		if st.calls[i].ID == id && st.calls[i].result == nil {
+			return &st.calls[i]
+		}
+	}
+	return new(call)
+}
+
+func (st *State) judged(_ deskhand.Event, d deskhand.CallJudged) error {
+	st.find(d.CallID).verdict = &d.Verdict
+	return nil
+}
+
+func (st *State) asked(_ deskhand.Event, d deskhand.ApprovalAsked) error {
+	st.find(d.Call.ID).asked = true
+	return nil
+}
+
+// decided keeps the first denial: any denial vetoes.
+func (st *State) decided(_ deskhand.Event, d deskhand.Decision) error {
+	if c := st.find(d.CallID); c.decision == nil || c.decision.Approve {
+		c.decision = &d
+	}
+	return nil
+}
+
+func (st *State) started(_ deskhand.Event, d deskhand.CallStarted) error {
+	st.find(d.Call.ID).started = true
+	st.Task.Calls++
+	return nil
+}
+
+func (st *State) finished(_ deskhand.Event, d deskhand.CallFinished) error {
+	c := st.find(d.CallID)
+	c.result, c.observed = &d.Result, d.Observed
+	return nil
+}
+
+func (st *State) human(_ deskhand.Event, d deskhand.HumanMessage) error {
+	st.texts = append(st.texts, d.Text)
+	return nil
+}
+
+func (st *State) note(_ deskhand.Event, d deskhand.Note) error {
+	if d.ToModel {
+		st.texts = append(st.texts, d.Text)
+	}
+	return nil
+}
+
+// open returns the index of the first call without an answer, or -1.
+func (st *State) open() int {
+	for i, c := range st.calls {
+		if c.result == nil {
+			return i
+		}
+	}
+	return -1
+}
+
+// elapsed returns how long the task has been running.
+func (st *State) elapsed(now time.Time) time.Duration {
+	if st.since.IsZero() {
+		return st.active
+	}
+	return st.active + now.Sub(st.since)
+}

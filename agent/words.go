@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/tool"
+)
+
+// What the model reads when a call was not simply run. The words are fixed:
+// nothing of the runtime's errors, paths or stacks can leak through them.
+const (
+	interrupted = "Interrupted: the task was stopped while this call ran. Its outcome is unknown."
+	notStarted  = "Not executed: the task was stopped before this call."
+	outcomeGone = "The outcome of this call is unknown: the runtime was interrupted while it ran. It was not repeated. Look at the current state (take a screenshot) before going on."
+	broke       = "The tool could not run this call: its computer is not available any more."
+	brokeBefore = "Not executed: the computer was not available any more."
+	cutOff      = "Not executed: the reply was cut off at its limit of tokens, so this call may be incomplete. Send it again, with fewer calls in one reply."
+	notAsked    = "Not executed: the reply did not end in a request to run calls."
+	noID        = "Not executed: a call in this reply has no id, so that the calls cannot be told apart. None of them ran. Send them again."
+	sameID      = "Not executed: two calls have the same id, so that they cannot be told apart. No call of this reply ran. Send them again, each with an id of its own."
+	badInput    = "Error: the input of this call is not a JSON object. Nothing was executed."
+	otherFault  = "Not executed: another call to this toolset in this turn was malformed."
+	blind       = "The screen could not be seen after these actions."
+
+	goOn     = "You have not said anything. Go on with the task, or say in a few words what the result is."
+	goOnCut  = "Your reply was cut off at its limit of tokens. Go on from there, in shorter steps."
+	goOnIdle = "Go on with the task."
+)
+
+func denied(name string, d *deskhand.Decision) string {
+	s := fmt.Sprintf("The user did not grant permission to run '%.100s'. Do not retry it unless the user asks you to.", name)
+	if d != nil && d.Comment != "" {
+		s += " The user says: " + d.Comment
+	}
+	return s
+}
+
+func notFound(c deskhand.Call) string {
+	if c.Toolset != "" {
+		return fmt.Sprintf("Error: Toolset '%.100s' member '%.100s' not found", c.Toolset, c.Name)
+	}
+	return fmt.Sprintf("Error: Tool '%.100s' not found", c.Name)
+}
+
+// unsplit answers a call named after a toolset: a batch that could not be
+// split into its actions.
+func unsplit(c deskhand.Call) string {
+	return fmt.Sprintf("Error: the '%s' toolset could not run this call%s; nothing in the batch was executed", c.Name, actionsFault(c.Input))
+}
+
+// maxNamed is how many actions of a batch that could not be split are named.
+const maxNamed = 10
+
+func actionsFault(input json.RawMessage) string {
+	var in struct {
+		Actions json.RawMessage `json:"actions"`
+	}
+	var list []json.RawMessage
+	var text string
+	switch {
+	case json.Unmarshal(input, &in) != nil || len(in.Actions) == 0:
+		return ": 'actions' is missing"
+	case json.Unmarshal(in.Actions, &text) == nil && string(in.Actions) != "null":
+		return ": 'actions' is a text, not a list"
+	case json.Unmarshal(in.Actions, &list) != nil || list == nil:
+		return ": 'actions' is not a list"
+	case len(list) == 0:
+		return ": 'actions' is empty"
+	}
+	var names []string
+	for i, raw := range list {
+		var entry struct {
+			Action *string `json:"action"`
+		}
+		if json.Unmarshal(raw, &entry) != nil || entry.Action == nil {
+			return fmt.Sprintf(": entry %d of 'actions' has no text 'action'", i)
+		}
+		names = append(names, fmt.Sprintf("%.40q", *entry.Action))
+	}
+	if len(names) > maxNamed {
+		names = append(names[:maxNamed], "…")
+	}
+	return ": it holds a list of actions (" + strings.Join(names, ", ") + "); call each of them by its own name"
+}
+
+// malformed reports whether c is named after a toolset of set instead of one of
+// its members.
+func malformed(set *tool.Set, c deskhand.Call) bool {
+	_, isToolset := set.Find(deskhand.Call{Toolset: c.Name})
+	_, isTool := set.Find(c)
+	return c.Toolset == "" && c.Name != "" && isToolset && !isTool
+}
+
+func isObject(raw json.RawMessage) bool {
+	var m map[string]json.RawMessage
+	return json.Unmarshal(raw, &m) == nil && m != nil
+}

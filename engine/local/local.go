@@ -1,0 +1,309 @@
+// Package local drives tasks in this process, a goroutine each.
+//
+// Whoever drives a task holds its lease in the store, so that several
+// processes may share a state directory. Everything that happens is an event;
+// watchers are fed from the store, and are woken when there is more.
+//
+// Trust: this is the host's side. The computers that it is given are the
+// hostile part; nothing here reads what is on them.
+package local
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/agent"
+	"github.com/deskhand/deskhand/engine"
+	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/policy"
+	"github.com/deskhand/deskhand/store"
+)
+
+// Config is what an Engine is made of.
+type Config struct {
+	Store     store.Store      // required; stays open after Close
+	Computers engine.Computers // required
+
+	// Model returns the model that works on a task, and what a reply of it
+	// costs in US dollars (nil: nothing). Required.
+	Model func(ctx context.Context, t deskhand.Task) (model.Model, func(deskhand.Usage) float64, error)
+
+	// Gate returns the gate for a task's calls. Default: policy.Judge in the
+	// task's permission mode.
+	Gate func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict
+
+	// Check looks at the computer after the model said it is done, and reports
+	// whether it is, with its evidence in one sentence. Default: the model is
+	// believed.
+	Check func(ctx context.Context, c engine.Computer, result string) (ok bool, evidence string, err error)
+
+	Keep bool             // leave the computers of ended tasks up until Stop or Close. Default: false
+	Now  func() time.Time // default: time.Now
+	Log  *slog.Logger     // default: nothing is logged
+}
+
+func (c Config) withDefaults() Config {
+	if c.Gate == nil {
+		c.Gate = func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict {
+			return func(call deskhand.Call) deskhand.Verdict {
+				return policy.Judge(call, policy.Rules{Mode: policy.Mode(t.Permission)})
+			}
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Store == nil || c.Computers == nil || c.Model == nil {
+		return deskhand.Errorf("engine", deskhand.Invalid, "an engine needs a store, computers and a model")
+	}
+	return nil
+}
+
+const (
+	stopGrace   = 300 * time.Millisecond // how long a stopped call may take before its computer is closed under it
+	drainLimit  = time.Second            // how long Close lets watchers read what is left
+	watchPoll   = 200 * time.Millisecond // how often a watcher looks for events of other processes
+	maxDeltas   = 256                    // per watcher; older ones are dropped
+	endingLimit = 10 * time.Second       // for one write while a task ends
+)
+
+// Engine drives tasks. See engine.Engine.
+type Engine struct {
+	cfg Config
+	hub *hub
+
+	watching sync.WaitGroup
+	quit     chan struct{} // closed when watchers must end
+
+	mu     sync.Mutex
+	closed bool
+	drives map[deskhand.TaskID]*drive
+	parked map[deskhand.TaskID]*computer // of tasks that wait, or are kept
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// New returns an engine. Tasks that a dead process was driving are recorded as
+// failed, since nothing of their computers is left.
+func New(ctx context.Context, cfg Config) (*Engine, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		cfg: cfg.withDefaults(), hub: newHub(), quit: make(chan struct{}),
+		drives: map[deskhand.TaskID]*drive{}, parked: map[deskhand.TaskID]*computer{},
+	}
+	return e, e.recover(ctx)
+}
+
+// recover closes the books of tasks whose process died.
+func (e *Engine) recover(ctx context.Context) error {
+	tasks, err := e.cfg.Store.List(ctx, 0)
+	for _, t := range tasks {
+		if t.Status == deskhand.Running || t.Status == deskhand.Queued {
+			err = errors.Join(err, e.bury(ctx, t.ID))
+		}
+	}
+	return err
+}
+
+func (e *Engine) bury(ctx context.Context, id deskhand.TaskID) error {
+	release, err := e.cfg.Store.Lease(ctx, id)
+	if deskhand.CodeOf(err) == deskhand.Conflict {
+		return nil // somebody is driving it
+	} else if err != nil {
+		return err
+	}
+	defer release()
+	t, err := e.cfg.Store.Get(ctx, string(id)) // as it is now that nobody else can change it
+	if err != nil || t.Status != deskhand.Running && t.Status != deskhand.Queued {
+		return err
+	}
+	return e.status(ctx, t.ID, t.Status, agent.Outcome{
+		Status: deskhand.Failed, Reason: "The program that drove this task ended before the task did.",
+	})
+}
+
+// Start implements engine.Engine. ctx bounds the start only.
+func (e *Engine) Start(ctx context.Context, t deskhand.Task) (deskhand.Task, error) {
+	if strings.TrimSpace(t.Text) == "" {
+		return t, deskhand.Errorf("engine: start", deskhand.Invalid, "the task has no text; say in a few words what is to be done")
+	}
+	t.ID, t.Status = deskhand.NewTaskID(), deskhand.Queued
+	release, err := e.cfg.Store.Lease(ctx, t.ID)
+	if err != nil {
+		return t, err
+	}
+	d, driving := newDrive(e, t.ID, release)
+	if err := e.begin(d); err != nil {
+		release()
+		return t, err
+	}
+	_, err = e.journal().Append(ctx,
+		e.event(t.ID, deskhand.KindTaskCreated, deskhand.TaskCreated{Task: t, System: agent.System(t.System)}),
+		e.event(t.ID, deskhand.KindHumanMessage, deskhand.HumanMessage{Text: t.Text}))
+	if err == nil {
+		t, err = e.cfg.Store.Get(ctx, string(t.ID))
+	}
+	if err != nil {
+		d.cancel(err)
+		e.end(d, nil)
+		return t, err
+	}
+	go d.run(driving, t)
+	return t, nil
+}
+
+// begin makes room for a drive; end gives it back and says so to whoever waits.
+// What ran it goes to parked when the computer is to stay.
+func (e *Engine) begin(d *drive) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return deskhand.Errorf("engine: start", deskhand.Unavailable, "deskhand is shutting down")
+	}
+	e.drives[d.id] = d
+	return nil
+}
+
+func (e *Engine) end(d *drive, kept *computer) {
+	e.mu.Lock()
+	delete(e.drives, d.id)
+	if kept != nil {
+		e.parked[d.id] = kept
+	}
+	e.mu.Unlock()
+	d.release()
+	close(d.done)
+	e.hub.forget(d.id)
+}
+
+func (e *Engine) driving(id deskhand.TaskID) *drive {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.drives[id]
+}
+
+func (e *Engine) unpark(id deskhand.TaskID) *computer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.parked[id]
+	delete(e.parked, id)
+	return c
+}
+
+// Stop implements engine.Engine.
+func (e *Engine) Stop(ctx context.Context, id deskhand.TaskID, reason string) error {
+	t, err := e.cfg.Store.Get(ctx, string(id))
+	if err != nil {
+		return err
+	}
+	if d := e.driving(t.ID); d != nil {
+		d.cancel(stopError(reason))
+		select {
+		case <-d.done:
+		case <-ctx.Done():
+			return deskhand.Errorf("engine: stop", deskhand.Unavailable, "task %s has not stopped yet: %w", t.ID, context.Cause(ctx))
+		}
+	}
+	err = e.settle(ctx, t.ID, reason)
+	if c := e.unpark(t.ID); c != nil {
+		err = errors.Join(err, c.close())
+	}
+	return err
+}
+
+// settle ends a task that nobody drives: parked, or left by a dead process.
+func (e *Engine) settle(ctx context.Context, id deskhand.TaskID, reason string) error {
+	t, err := e.cfg.Store.Get(ctx, string(id))
+	if err != nil || t.Status.Ended() {
+		return err
+	}
+	release, err := e.cfg.Store.Lease(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer release()
+	over, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	cancel(stopError(reason))
+	st, err := agent.Fold(e.cfg.Store.Events(ctx, id, 0))
+	if err != nil {
+		return err
+	}
+	out, err := e.agent(t, nil, nil, nil).Turn(over, st) // answers what is open, and does nothing else
+	if err != nil {
+		return err
+	}
+	defer e.hub.forget(id)
+	return e.status(ctx, id, t.Status, out)
+}
+
+// Close implements engine.Engine.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	e.closed = true
+	var drives []*drive
+	for _, d := range e.drives {
+		drives = append(drives, d)
+	}
+	e.mu.Unlock()
+	for _, d := range drives {
+		d.cancel(stopError("deskhand was shut down."))
+	}
+	for _, d := range drives {
+		<-d.done
+	}
+	e.mu.Lock()
+	parked := e.parked
+	e.parked = map[deskhand.TaskID]*computer{}
+	e.mu.Unlock()
+	var err error
+	for _, c := range parked {
+		err = errors.Join(err, c.close())
+	}
+	e.drain()
+	return err
+}
+
+// drain lets watchers read what is left, for a while, and ends them.
+func (e *Engine) drain() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-e.quit:
+		return // closed before
+	default:
+	}
+	gone := make(chan struct{})
+	go func() {
+		e.watching.Wait()
+		close(gone)
+	}()
+	limit := time.NewTimer(drainLimit)
+	defer limit.Stop()
+	select {
+	case <-gone:
+	case <-limit.C:
+	}
+	close(e.quit)
+	<-gone
+}
+
+func stopError(reason string) error {
+	if reason == "" {
+		reason = "The task was stopped."
+	}
+	return errors.New(reason)
+}
