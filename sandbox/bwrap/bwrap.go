@@ -1,0 +1,201 @@
+// Package bwrap builds a sandbox on this machine with bubblewrap: namespaces of
+// its own for users, mounts, processes, IPC, the host name and the network,
+// with the guest as the first process inside.
+//
+// Trust: what runs inside is hostile. It has no capabilities, cannot gain any,
+// sees the programs of this machine read-only, a private home and nothing
+// else, and has no network but its own loopback. When a wall cannot be built
+// nothing starts. Nested user namespaces stay possible, because browsers build
+// their own sandboxes with them. See docs/decisions/0006-bwrap-walls.md.
+package bwrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/sandbox"
+	"github.com/deskhand/deskhand/sandbox/remote"
+)
+
+// Places inside.
+const (
+	Home    = "/home/user"
+	Runtime = "/run/user/1000"
+	Logs    = "/run/deskhand/log"
+	Binary  = "/run/deskhand/deskhand"
+)
+
+// Config says what the sandbox is given. The zero value is usable by a binary
+// that has a "guest" subcommand.
+type Config struct {
+	Binary  string   // the program that is the guest, called with Args; default: this program's own file
+	Args    []string // its arguments; default: guest
+	Home    string   // host directory that is the home inside, writable; default: an empty one that is gone afterwards
+	Logs    string   // host directory for logs at Logs inside, writable; default: an empty one that is gone afterwards
+	Binds   []Bind   // further host directories and files; default: none
+	Stack   any      // of the display stack, handed to the guest as JSON; default: no display
+	Environ []string // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
+	Env     []string // added to the environment inside, as NAME=value; default: none
+	Log     io.Writer
+	Dir     string // where the guest's socket is made before it loses its path; default: os.TempDir()
+
+	StartLimit time.Duration // default: see remote.LaunchConfig
+	StopLimit  time.Duration // default: see remote.LaunchConfig
+}
+
+// Bind is a host file or directory that is visible inside.
+type Bind struct {
+	Host   string
+	Inside string // absolute
+	Write  bool   // else read-only
+}
+
+// Sandbox is a running sandbox.
+type Sandbox struct{ *remote.Sandbox }
+
+var _ sandbox.Sandbox = (*Sandbox)(nil)
+
+// present are the walls that every sandbox of this package has.
+var present = []string{"user", "mount", "pid", "ipc", "uts", "network"}
+
+// Start builds the walls and returns when the guest inside answers.
+//
+// Invalid: the configuration is wrong. Unavailable: a wall cannot be built; the
+// text names it and says what to do.
+func Start(ctx context.Context, c Config) (*Sandbox, error) {
+	const op = "sandbox: start"
+	program, err := exec.LookPath("bwrap")
+	if err != nil {
+		return nil, deskhand.E(op, deskhand.Unavailable, errors.New(missing))
+	}
+	if c, err = c.withDefaults(); err != nil {
+		return nil, deskhand.E(op, "", err)
+	}
+	w, err := wallsOf(c)
+	if err != nil {
+		return nil, deskhand.E(op, "", err)
+	}
+	settings := struct {
+		Home  string `json:"home"`
+		Stack any    `json:"stack,omitempty"`
+	}{Home, c.Stack}
+	s, err := remote.Launch(ctx, remote.LaunchConfig{
+		Argv: append(append([]string{program}, w.args...), append([]string{"--", Binary}, c.Args...)...), Files: w.files,
+		Guest: settings, Dir: c.Dir, Log: c.Log, Explain: explain,
+		Walls:      sandbox.Walls{Driver: "bwrap", Present: present, Missing: []string{}},
+		StartLimit: c.StartLimit, StopLimit: c.StopLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Sandbox{s}, nil
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Binary == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return c, deskhand.Errorf("", deskhand.Internal, "this program's own file cannot be found: %w", err)
+		}
+		c.Binary = exe
+	}
+	if c.Args == nil {
+		c.Args = []string{"guest"}
+	}
+	for name, dir := range map[string]string{"home": c.Home, "logs": c.Logs} {
+		if dir == "" {
+			continue
+		}
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() || !filepath.IsAbs(dir) {
+			return c, deskhand.Errorf("", deskhand.Invalid, "the sandbox's %s %q is not an existing directory with an absolute path", name, dir)
+		}
+	}
+	for _, b := range c.Binds {
+		if !filepath.IsAbs(b.Inside) || !filepath.IsAbs(b.Host) {
+			return c, deskhand.Errorf("", deskhand.Invalid, "%q cannot be shared as %q: both need absolute paths", b.Host, b.Inside)
+		}
+		if _, err := os.Stat(b.Host); err != nil {
+			return c, deskhand.Errorf("", deskhand.Invalid, "%q cannot be shared: %w", b.Host, errors.Unwrap(err))
+		}
+	}
+	return c, nil
+}
+
+// walls are the arguments of bubblewrap and the files they name by descriptor.
+type walls struct {
+	args  []string
+	files []*os.File
+	err   error
+}
+
+// firstFile is the descriptor of the first file: 3 is the guest's socket.
+const firstFile = 4
+
+func (w *walls) add(args ...string) { w.args = append(w.args, args...) }
+
+// file makes content a read-only file at path.
+func (w *walls) file(path, content string) {
+	f, err := memory(content)
+	if err != nil {
+		w.err = errors.Join(w.err, err)
+		return
+	}
+	w.add("--perms", "0444", "--ro-bind-data", fmt.Sprint(firstFile+len(w.files)), path)
+	w.files = append(w.files, f)
+}
+
+// wallsOf returns the walls that c asks for. Later arguments lie over earlier
+// ones, so that the order is the meaning.
+func wallsOf(c Config) (*walls, error) {
+	w := &walls{}
+	w.add("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try",
+		"--uid", "1000", "--gid", "1000", "--hostname", "desk", "--cap-drop", "ALL",
+		"--new-session", "--die-with-parent", "--as-pid-1")
+	w.environment(c)
+	w.system()
+	w.configuration()
+	w.private(c)
+	for _, b := range c.Binds {
+		w.add(map[bool]string{true: "--bind", false: "--ro-bind"}[b.Write], b.Host, b.Inside)
+	}
+	// What was made along the way on the root's own file system is finished.
+	w.add("--remount-ro", "/", "--chdir", Home)
+	if w.err != nil {
+		for _, f := range w.files {
+			_ = f.Close()
+		}
+		return nil, deskhand.Errorf("", deskhand.Internal, "the sandbox's own files cannot be made: %w", w.err)
+	}
+	return w, nil
+}
+
+// private mounts what belongs to this sandbox alone.
+func (w *walls) private(c Config) {
+	w.folders("/home", "/run", "/run/lock", "/run/user", "/run/deskhand", "/var", "/var/lib", "/var/cache")
+	w.add("--proc", "/proc", "--dev", "/dev",
+		"--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
+		"--perms", "1777", "--tmpfs", "/tmp",
+		"--perms", "1777", "--tmpfs", "/var/tmp",
+		"--perms", "0700", "--tmpfs", Runtime,
+		"--symlink", "/run", "/var/run", "--symlink", "/run/lock", "/var/lock",
+		"--ro-bind-try", "/var/cache/fontconfig", "/var/cache/fontconfig",
+		"--ro-bind", c.Binary, Binary)
+	w.directory(c.Home, Home)
+	w.directory(c.Logs, Logs)
+}
+
+// directory mounts the host's directory, or an empty one, writable at inside.
+func (w *walls) directory(host, inside string) {
+	if host == "" {
+		w.add("--perms", "0700", "--tmpfs", inside)
+		return
+	}
+	w.add("--bind", host, inside)
+}
