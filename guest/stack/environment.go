@@ -1,0 +1,68 @@
+package stack
+
+import (
+	_ "embed"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+//go:embed files/Xresources
+var resourcesText string
+
+// resources are the X resources of a display of this magnification.
+func resources(scale int) string {
+	return fmt.Sprintf("Xft.dpi: %d\n%s", dpi*scale, strings.ReplaceAll(resourcesText, "Xcursor.size: 24", "Xcursor.size: "+strconv.Itoa(24*scale)))
+}
+
+// Env returns what programs need to reach the display and to look right on it,
+// as NAME=value. DISPLAY is missing while there is no X server.
+func (s *Stack) Env() []string {
+	s.mu.Lock()
+	d := s.display
+	s.mu.Unlock()
+	c := s.config
+	env := []string{
+		"HOME=" + c.Home,
+		"PATH=" + s.path(),
+		"XDG_RUNTIME_DIR=" + c.RuntimeDir,
+		"XDG_SESSION_TYPE=x11",
+		"DBUS_SESSION_BUS_ADDRESS=unix:path=" + s.files.bus,
+		"LANG=" + c.Locale,
+		"GSETTINGS_BACKEND=keyfile",
+		"GDK_BACKEND=x11",
+		"QT_QPA_PLATFORM=xcb",
+		"LIBGL_ALWAYS_SOFTWARE=1",
+		"NO_AT_BRIDGE=1", // no accessibility bus is started for every program
+		"MOZ_CRASHREPORTER_DISABLE=1",
+		"XCURSOR_THEME=Adwaita",
+		"XCURSOR_SIZE=" + strconv.Itoa(24*c.Scale),
+	}
+	if c.Scale > 1 {
+		scale := strconv.Itoa(c.Scale)
+		env = append(env, "GDK_SCALE="+scale, "QT_SCALE_FACTOR="+scale)
+	}
+	if d.name != "" {
+		env = append(env, "DISPLAY="+d.name, "XAUTHORITY="+d.authority)
+	}
+	return env
+}
+
+// path is PATH with the wrappers first.
+func (s *Stack) path() string {
+	return strings.Join(slices.Concat([]string{s.files.bin}, s.config.ProgramDir), string(os.PathListSeparator))
+}
+
+// environment is what the programs of the stack get: nothing of this process
+// but a time zone.
+func (s *Stack) environment() []string {
+	env := s.Env()
+	for _, name := range []string{"TZ", "USER", "LOGNAME", "SHELL"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}

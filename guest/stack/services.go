@@ -1,0 +1,113 @@
+package stack
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/deskhand/deskhand/desktop"
+	"github.com/deskhand/deskhand/desktop/x11"
+)
+
+// The programs, as Health names them.
+const (
+	nameServer  = "Xvfb"
+	nameBus     = "dbus-daemon"
+	nameManager = "mutter"
+	namePanel   = "tint2"
+)
+
+// backdrop is the colour of the empty desktop. One colour costs next to nothing
+// in a screenshot.
+const backdrop = 0x3F6C8A
+
+// dpi is the density that all toolkits take for a magnification of 1.
+const dpi = 96
+
+// What stands on what: when one dies, those below it in the same column are
+// started again with it.
+//
+//	Xvfb
+//	├─ session D-Bus   (what it starts must find the display)
+//	│  └─ mutter       (ends itself when the bus goes)
+//	└─ tint2
+
+func (s *Stack) bus(d *open) service {
+	address := "unix:path=" + s.files.bus
+	return service{
+		name: nameBus, title: "The message bus",
+		start: func(ctx context.Context) (running, error) {
+			if err := os.Remove(s.files.bus); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, err
+			}
+			r, w, err := os.Pipe()
+			if err != nil {
+				return nil, err
+			}
+			defer r.Close()
+			return program{
+				title: "the message bus", env: s.environment(), dir: s.config.Home, log: s.logs[nameBus],
+				args:  []string{"dbus-daemon", "--session", "--nofork", "--nopidfile", "--nosyslog", "--address=" + address, "--print-address=3"},
+				files: []*os.File{w},
+				ready: func(ctx context.Context) error { return readLine(ctx, r) },
+			}.start(ctx)
+		},
+		with: func(ctx context.Context, _ running) { s.together(ctx, s.manager(d)) },
+	}
+}
+
+// readLine returns when r has given a line.
+func readLine(ctx context.Context, r *os.File) error {
+	stop := context.AfterFunc(ctx, func() { _ = r.Close() })
+	defer stop()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if strings.TrimSpace(line) == "" {
+		return fmt.Errorf("it did not say where it listens: %w", err)
+	}
+	return nil
+}
+
+func (s *Stack) manager(d *open) service {
+	return service{
+		name: nameManager, title: "The window manager",
+		start: program{
+			title: "the window manager", env: s.environment(), dir: s.config.Home, log: s.logs[nameManager],
+			args:  []string{"mutter", "--x11", "--sm-disable"},
+			ready: d.session.AwaitManager,
+		}.start,
+	}
+}
+
+func (s *Stack) panel(d *open) service {
+	return service{
+		name: namePanel, title: "The panel",
+		start: program{
+			title: "the panel", env: s.environment(), dir: s.config.Home, log: s.logs[namePanel],
+			args:  []string{"tint2", "-c", s.files.panel},
+			ready: d.session.AwaitPanel,
+		}.start,
+	}
+}
+
+// open is the X server that runs, with our connections to it. It is a running.
+type open struct {
+	running
+	session *x11.Session
+	desktop desktop.Desktop
+}
+
+func (o *open) stop() {
+	if o.desktop != nil {
+		_ = o.desktop.Close()
+	}
+	if o.session != nil {
+		o.session.Close()
+	}
+	o.running.stop()
+}
