@@ -111,6 +111,10 @@ type ModelReplied struct {
 	CostUSD    float64         `json:"cost_usd"`
 	DurationMS int64           `json:"duration_ms"`
 	RequestID  string          `json:"request_id,omitempty"`
+
+	// Malformed has what the model wrote as the input of calls where that was
+	// not a JSON object, by call id. In Content their input is empty.
+	Malformed map[string]string `json:"malformed,omitempty"`
 }
 
 // ModelFailed is one failed attempt at a request.

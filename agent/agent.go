@@ -44,6 +44,7 @@ type Agent struct {
 	Journal Journal
 	Blobs   Blobs
 
+	Retry model.RetryConfig            // OnFailure is the agent's own
 	Cost  func(deskhand.Usage) float64 // US dollars; default: nothing costs anything
 	Delta func(deskhand.Event)         // gets each model.delta as it comes; default: they are dropped
 	Now   func() time.Time             // default: time.Now
@@ -112,28 +113,19 @@ func (a *Agent) ask(ctx context.Context, st *State) (Outcome, error) {
 		return Outcome{}, err
 	}
 	begun := a.now()
-	reply, err := a.Model.Reply(ctx, a.request(st), a.streamer(st))
-	if err == nil {
-		_, err = parseReply(reply.Content)
-	}
+	reply, err := a.reply(ctx, st, turn)
 	switch {
-	case ctx.Err() != nil && err != nil:
+	case err == nil:
+	case ctx.Err() != nil:
 		return stopped(ctx), nil
-	case err != nil:
-		return Outcome{Status: deskhand.Failed, Reason: sentence(err)}, a.append(ctx, st, deskhand.KindModelFailed, failure(turn, err))
+	default:
+		return Outcome{Status: deskhand.Failed, Reason: sentence(err)}, unrecorded(err)
 	}
 	return goingOn, a.append(ctx, st, deskhand.KindModelReplied, deskhand.ModelReplied{
 		Turn: turn, Model: reply.Model, Content: reply.Content, StopReason: reply.StopReason,
-		Usage: reply.Usage, CostUSD: a.cost(reply.Usage), DurationMS: a.now().Sub(begun).Milliseconds(), RequestID: reply.RequestID,
+		Usage: reply.Usage, CostUSD: a.cost(reply.Usage), DurationMS: a.now().Sub(begun).Milliseconds(),
+		RequestID: reply.RequestID, Malformed: malformedInputs(reply.Calls),
 	})
-}
-
-func (a *Agent) request(st *State) model.Request {
-	entries, betas := a.Tools.Entries()
-	return model.Request{
-		Model: st.Task.Model, System: st.System, Tools: entries, Betas: betas,
-		Messages: st.Messages(), Effort: st.Task.Effort, Image: a.Blobs.Blob,
-	}
 }
 
 // What a stop reason means. One that is in none of these ends the task.

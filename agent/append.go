@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
-	"github.com/deskhand/deskhand/model"
 )
 
 // sync folds in what the journal holds beyond st.
@@ -72,23 +71,4 @@ func (a *Agent) cost(u deskhand.Usage) float64 {
 		return a.Cost(u)
 	}
 	return 0
-}
-
-// streamer hands out a reply's pieces as events while it comes.
-func (a *Agent) streamer(st *State) func(model.Delta) {
-	if a.Delta == nil {
-		return nil
-	}
-	return func(d model.Delta) {
-		a.Delta(a.event(st, deskhand.KindModelDelta, deskhand.ModelDelta{Text: d.Text, Thinking: d.Thinking}))
-	}
-}
-
-func failure(turn int, err error) deskhand.ModelFailed {
-	f := deskhand.ModelFailed{Turn: turn, Attempt: 1, Code: deskhand.CodeOf(err), Message: sentence(err)}
-	var m *model.Error
-	if errors.As(err, &m) {
-		f.Code, f.Status = m.Code, m.Status
-	}
-	return f
 }

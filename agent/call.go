@@ -77,10 +77,7 @@ func (a *Agent) refused(ctx context.Context, st *State, i int) string {
 	if text := halted(st.calls, i, t.Spec()); text != "" {
 		return text
 	}
-	if !isObject(c.Input) {
-		return badInput
-	}
-	return ""
+	return inputFault(c.Input)
 }
 
 // halted returns why call i of a toolset must not run after what happened to

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,57 +67,4 @@ func textOf(r deskhand.Result) string {
 		}
 	}
 	return strings.Join(parts, "\n")
-}
-
-// reply is what the loop reads in an assistant's content.
-type reply struct {
-	calls []deskhand.Call
-	text  string
-	empty bool
-}
-
-type contentBlock struct {
-	Type    string          `json:"type"`
-	Text    string          `json:"text"`
-	ID      string          `json:"id"`
-	Name    string          `json:"name"`
-	Toolset string          `json:"toolset_name"`
-	Input   json.RawMessage `json:"input"`
-}
-
-func parseReply(content json.RawMessage) (reply, error) {
-	var blocks []contentBlock
-	if err := json.Unmarshal(content, &blocks); err != nil {
-		return reply{}, fmt.Errorf("the reply is not a list of content blocks: %w", err)
-	}
-	r := reply{empty: len(blocks) == 0}
-	var texts []string
-	for _, b := range blocks {
-		switch b.Type {
-		case "text":
-			if strings.TrimSpace(b.Text) != "" {
-				texts = append(texts, b.Text)
-			}
-		case "tool_use":
-			r.calls = append(r.calls, deskhand.Call{ID: b.ID, Toolset: b.Toolset, Name: b.Name, Input: b.Input})
-		}
-	}
-	r.text = strings.Join(texts, "\n")
-	return r, nil
-}
-
-// unusable says why the reply's calls cannot be answered one by one, as the API
-// demands of a message that is sent back to it; empty when they can.
-func (r reply) unusable(seen map[string]bool) string {
-	ids := map[string]bool{}
-	for _, c := range r.calls {
-		switch {
-		case c.ID == "":
-			return noID
-		case ids[c.ID] || seen[c.ID]:
-			return sameID
-		}
-		ids[c.ID] = true
-	}
-	return ""
 }

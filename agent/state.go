@@ -129,6 +129,9 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	st.calls = nil
 	for _, c := range r.calls {
 		st.ids[c.ID] = true
+		if raw, ok := d.Malformed[c.ID]; ok {
+			c.Input = model.MarkInvalid(raw)
+		}
 		st.calls = append(st.calls, call{Call: c})
 	}
 	// An empty message would be refused, and so would one whose calls cannot be

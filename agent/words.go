@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/tool"
 )
 
@@ -22,6 +23,7 @@ const (
 	noID        = "Not executed: a call in this reply has no id, so that the calls cannot be told apart. None of them ran. Send them again."
 	sameID      = "Not executed: two calls have the same id, so that they cannot be told apart. No call of this reply ran. Send them again, each with an id of its own."
 	badInput    = "Error: the input of this call is not a JSON object. Nothing was executed."
+	badJSON     = "Error: the input of this call is not valid JSON. Nothing was executed. It was: "
 	otherFault  = "Not executed: another call to this toolset in this turn was malformed."
 	blind       = "The screen could not be seen after these actions."
 
@@ -94,7 +96,17 @@ func malformed(set *tool.Set, c deskhand.Call) bool {
 	return c.Toolset == "" && c.Name != "" && isToolset && !isTool
 }
 
-func isObject(raw json.RawMessage) bool {
-	var m map[string]json.RawMessage
-	return json.Unmarshal(raw, &m) == nil && m != nil
+// maxQuoted bounds how much of a malformed input is quoted back, in bytes.
+const maxQuoted = 2000
+
+// inputFault says what is wrong with an input that no tool should see, or "".
+func inputFault(input json.RawMessage) string {
+	if raw, invalid := model.InvalidInput(input); invalid {
+		return badJSON + string(model.MarkInvalid(strings.ToValidUTF8(raw[:min(len(raw), maxQuoted)], "")))
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(input, &object) != nil || object == nil {
+		return badInput
+	}
+	return ""
 }

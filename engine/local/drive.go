@@ -167,7 +167,7 @@ func (e *Engine) agent(t deskhand.Task, m model.Model, cost func(deskhand.Usage)
 	}
 	return &agent.Agent{
 		Model: m, Tools: tools, Gate: e.cfg.Gate(t), Journal: e.journal(), Blobs: e.cfg.Store,
-		Cost: cost, Delta: e.hub.delta, Now: e.cfg.Now,
+		Retry: e.cfg.Retry, Cost: cost, Delta: e.hub.delta, Now: e.cfg.Now,
 	}
 }
 

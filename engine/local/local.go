@@ -42,9 +42,10 @@ type Config struct {
 	// believed.
 	Check func(ctx context.Context, c engine.Computer, result string) (ok bool, evidence string, err error)
 
-	Keep bool             // leave the computers of ended tasks up until Stop or Close. Default: false
-	Now  func() time.Time // default: time.Now
-	Log  *slog.Logger     // default: nothing is logged
+	Retry model.RetryConfig // how failed requests are repeated. Default: model.RetryConfig's
+	Keep  bool              // leave the computers of ended tasks up until Stop or Close. Default: false
+	Now   func() time.Time  // default: time.Now
+	Log   *slog.Logger      // default: nothing is logged
 }
 
 func (c Config) withDefaults() Config {
