@@ -29,6 +29,7 @@ var allow = map[string]string{
 	"tool/editor":   "sandbox",
 	"sandbox/bwrap": "sandbox/remote",                           // the walls; what is inside is reached through the guest
 	"guest":         "desktop desktop/x11 sandbox sandbox/host", // the program inside
+	"guest/stack":   "desktop desktop/x11",                      // drives the display it builds
 	"agent":         "model tool policy",                        // no driver, no HTTP, no SDK
 	"machine":       "sandbox sandbox/bwrap sandbox/host sandbox/remote desktop desktop/remote tool tool/computer tool/bash tool/editor",
 	"engine":        "agent store tool",

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/deskhand/deskhand/internal/xvfb"
 )
 
 //go:embed files/Xresources
@@ -23,6 +25,10 @@ func (s *Stack) Env() []string {
 	s.mu.Lock()
 	d := s.display
 	s.mu.Unlock()
+	return s.env(d)
+}
+
+func (s *Stack) env(d display) []string {
 	c := s.config
 	env := []string{
 		"HOME=" + c.Home,
@@ -41,8 +47,9 @@ func (s *Stack) Env() []string {
 		"XCURSOR_SIZE=" + strconv.Itoa(24*c.Scale),
 	}
 	if c.Scale > 1 {
-		scale := strconv.Itoa(c.Scale)
-		env = append(env, "GDK_SCALE="+scale, "QT_SCALE_FACTOR="+scale)
+		// GTK 3 magnifies by GDK_SCALE and takes its fonts' size from Xft.dpi,
+		// which would magnify those twice.
+		env = append(env, "GDK_SCALE="+strconv.Itoa(c.Scale), fmt.Sprintf("GDK_DPI_SCALE=%.4g", 1/float64(c.Scale)))
 	}
 	if d.name != "" {
 		env = append(env, "DISPLAY="+d.name, "XAUTHORITY="+d.authority)
@@ -57,8 +64,8 @@ func (s *Stack) path() string {
 
 // environment is what the programs of the stack get: nothing of this process
 // but a time zone.
-func (s *Stack) environment() []string {
-	env := s.Env()
+func (s *Stack) environment(server *xvfb.Server) []string {
+	env := s.env(display{name: server.Display, authority: server.Authority})
 	for _, name := range []string{"TZ", "USER", "LOGNAME", "SHELL"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-
-	"github.com/deskhand/deskhand/desktop"
-	"github.com/deskhand/deskhand/desktop/x11"
 )
 
 // The programs, as Health names them.
@@ -49,7 +46,7 @@ func (s *Stack) bus(d *open) service {
 			}
 			defer r.Close()
 			return program{
-				title: "the message bus", env: s.environment(), dir: s.config.Home, log: s.logs[nameBus],
+				title: "the message bus", env: s.environment(d.server), dir: s.config.Home, log: s.logs[nameBus],
 				args:  []string{"dbus-daemon", "--session", "--nofork", "--nopidfile", "--nosyslog", "--address=" + address, "--print-address=3"},
 				files: []*os.File{w},
 				ready: func(ctx context.Context) error { return readLine(ctx, r) },
@@ -77,9 +74,9 @@ func (s *Stack) manager(d *open) service {
 	return service{
 		name: nameManager, title: "The window manager",
 		start: program{
-			title: "the window manager", env: s.environment(), dir: s.config.Home, log: s.logs[nameManager],
+			title: "the window manager", env: s.environment(d.server), dir: s.config.Home, log: s.logs[nameManager],
 			args:  []string{"mutter", "--x11", "--sm-disable"},
-			ready: d.session.AwaitManager,
+			ready: d.session.awaitManager,
 		}.start,
 	}
 }
@@ -88,26 +85,9 @@ func (s *Stack) panel(d *open) service {
 	return service{
 		name: namePanel, title: "The panel",
 		start: program{
-			title: "the panel", env: s.environment(), dir: s.config.Home, log: s.logs[namePanel],
+			title: "the panel", env: s.environment(d.server), dir: s.config.Home, log: s.logs[namePanel],
 			args:  []string{"tint2", "-c", s.files.panel},
-			ready: d.session.AwaitPanel,
+			ready: d.session.awaitPanel,
 		}.start,
 	}
-}
-
-// open is the X server that runs, with our connections to it. It is a running.
-type open struct {
-	running
-	session *x11.Session
-	desktop desktop.Desktop
-}
-
-func (o *open) stop() {
-	if o.desktop != nil {
-		_ = o.desktop.Close()
-	}
-	if o.session != nil {
-		o.session.Close()
-	}
-	o.running.stop()
 }
