@@ -34,10 +34,14 @@ var allow = map[string]string{
 	"machine":       "sandbox sandbox/bwrap sandbox/host sandbox/remote desktop desktop/remote tool tool/computer tool/bash tool/editor",
 	"engine":        "agent store tool",
 	"engine/local":  "agent model policy store tool",
-	"transcript":    "", // reads events; the terminal, the page and later the server show what it folds
-	"demo":          "sandbox",
-	"bench":         "*", // measures every layer beside its peers
-	"e2e":           "*", // drives the built binary
+
+	"engine/enginetest": "model store tool", // the fakes that its suite plays with
+
+	"transcript": "", // reads events; the terminal, the page and later the server show what it folds
+
+	"demo":  "sandbox",
+	"bench": "*", // measures every layer beside its peers
+	"e2e":   "*", // drives the built binary
 
 	"cmd/deskhand": "*", // the only place that knows every name
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -34,7 +35,7 @@ type scriptFile struct {
 
 const (
 	scriptPrefix = "script:"
-	maxScript    = 16 << 20 // bytes
+	maxScript    = 8 << 20 // bytes
 	maxSystem    = 1 << 20  // bytes
 	maxTask      = 1 << 20  // bytes
 )
@@ -47,8 +48,8 @@ var (
 )
 
 func (c *runCmd) plan(a *app) (plan, error) {
-	if err := errors.Join(c.unsupported()...); err != nil {
-		return plan{}, firstOf(err)
+	if errs := slices.DeleteFunc(c.unsupported(), func(err error) bool { return err == nil }); len(errs) > 0 {
+		return plan{}, errs[0] // a person mends one thing at a time
 	}
 	budget, err := c.budget()
 	if err != nil {
@@ -88,14 +89,6 @@ func (c *runCmd) unsupported() []error {
 		}
 	}
 	return errs
-}
-
-// firstOf returns the first of joined errors: a person mends one thing at a time.
-func firstOf(err error) error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
-		return many.Unwrap()[0]
-	}
-	return err
 }
 
 func folderError(spec string) error {
@@ -180,7 +173,7 @@ func (c *runCmd) chooseModel(a *app, p *plan) error {
 			return err
 		}
 		p.script, name = &scriptFile{filepath.Base(file), data}, model.Default
-		p.check = false // the script decides what is done
+		p.check = bytes.Equal(data, demo.Script) // else the script decides what is done
 	} else {
 		p.api = claude.FromEnvironment(a.env)
 		if !p.api.HasKey() && !p.api.Ambient {

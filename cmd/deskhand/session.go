@@ -90,11 +90,7 @@ func openModel(a *app, p plan) (model.Model, error) {
 			return nil, err
 		}
 	}
-	client, err := claude.New(api)
-	if err != nil {
-		return nil, err
-	}
-	return model.Retry(client, model.RetryConfig{}), nil
+	return claude.New(api)
 }
 
 // checkDemo looks at what came of the demonstration.

@@ -78,3 +78,11 @@ func usage(format string, args ...any) error {
 func notYet(what string) error {
 	return usage("%s: not yet; this version cannot do that", what)
 }
+
+// firstOf returns the first of joined errors: the sentence for a person.
+func firstOf(err error) error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
+		return many.Unwrap()[0]
+	}
+	return err
+}

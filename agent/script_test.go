@@ -1,0 +1,451 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/tool"
+)
+
+var update = flag.Bool("update", false, "write what happened into testdata")
+
+// A script is a conversation as a text file: prose, then sections.
+//
+//	-- task --     the deskhand.Task as JSON; default {}
+//	-- before --   events that are in the journal already, "kind data" a line
+//	-- tools --    what a call answers, "toolset.member answer" or "name answer"
+//	               a line (see answers); "observe answer" for what is seen after
+//	               a batch. Default: text ok, observe nothing
+//	-- gate --     "name outcome" a line; default: allow
+//	-- model --    one reply, a block a line: "text …", "call ID TOOLSET NAME INPUT"
+//	               (TOOLSET "-" for none), "broken ID NAME INPUT", "raw JSON", "stop REASON",
+//	               "takes D", "fail STATUS", "hang" (until stopped)
+//	-- event --    what somebody else appends before the next turn, like before
+//	-- want --     what was journaled, the outcome, and the requests
+type script struct {
+	t       *testing.T
+	journal *journal
+	blobs   blobs
+	task    deskhand.Task
+	clock   time.Time
+	cancel  context.CancelCauseFunc
+	answers map[string]string
+	gate    map[string]deskhand.Outcome
+	replies []string
+	others  map[int][]string // by how many replies came before
+	sent    []string         // requests, rendered
+	ran     []string
+	deltas  int
+}
+
+// TestScripts plays every script in testdata.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts in testdata:", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			play(t, file)
+		})
+	}
+}
+
+func play(t *testing.T, file string) {
+	ar, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &script{
+		t: t, journal: &journal{}, blobs: blobs{}, clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		answers: map[string]string{}, gate: map[string]deskhand.Outcome{}, others: map[int][]string{},
+	}
+	s.task.Text = "do it"
+	var before []string
+	want := -1
+	for i, f := range ar.Files {
+		lines := strings.Split(strings.TrimSpace(string(f.Data)), "\n")
+		switch f.Name {
+		case "task":
+			s.must(json.Unmarshal(f.Data, &s.task))
+		case "before":
+			before = lines
+		case "tools":
+			for _, l := range lines {
+				name, answer, _ := strings.Cut(l, " ")
+				s.answers[name] = answer
+			}
+		case "gate":
+			for _, l := range lines {
+				name, outcome, _ := strings.Cut(l, " ")
+				s.gate[name] = deskhand.Outcome(outcome)
+			}
+		case "model":
+			s.replies = append(s.replies, string(f.Data))
+		case "event":
+			s.others[len(s.replies)] = lines
+		case "want":
+			want = i
+		default:
+			t.Fatalf("%s: unknown section %q", file, f.Name)
+		}
+	}
+	if want < 0 {
+		ar.Files = append(ar.Files, txtar.File{Name: "want"})
+		want = len(ar.Files) - 1
+	}
+	got := s.run(before)
+	if *update {
+		ar.Files[want].Data = []byte(got)
+		s.must(os.WriteFile(file, txtar.Format(ar), 0o644))
+	} else if string(ar.Files[want].Data) != got {
+		t.Errorf("got\n%s\nwant\n%s", got, ar.Files[want].Data)
+	}
+}
+
+func (s *script) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// run plays the script and returns what it should say under want.
+func (s *script) run(before []string) string {
+	s.task.ID = "abcdefgh"
+	s.put(deskhand.KindTaskCreated, deskhand.TaskCreated{Task: s.task, System: "be good"})
+	s.put(deskhand.KindHumanMessage, deskhand.HumanMessage{Text: s.task.Text})
+	s.put(deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Queued, To: deskhand.Running})
+	s.putLines(before)
+	given := len(s.journal.events)
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	s.cancel = cancel
+	a := s.agent()
+	st, err := Fold(s.journal.Events(ctx, s.task.ID, 0))
+	s.must(err)
+	var out Outcome
+	for out.Status = deskhand.Running; out.Status == deskhand.Running; {
+		out, err = a.Turn(ctx, st)
+		s.must(err)
+		s.foldsTheSame(st)
+		lines := s.others[len(s.sent)]
+		delete(s.others, len(s.sent))
+		s.putLines(lines)
+		if out.Status == deskhand.Waiting && len(lines) > 0 {
+			out.Status = deskhand.Running
+		}
+	}
+	if len(s.replies) > 0 {
+		s.t.Errorf("%d replies were not asked for", len(s.replies))
+	}
+	var b strings.Builder
+	for _, e := range s.journal.events[given:] {
+		fmt.Fprintf(&b, "%s %s\n", e.Kind, e.Data)
+	}
+	fmt.Fprintf(&b, "\noutcome %s\n", strings.TrimSpace(fmt.Sprintf("%s %s%s", out.Status, out.Reason, out.Result)))
+	fmt.Fprintf(&b, "ran %s\ndeltas %d\n", strings.Join(s.ran, " "), s.deltas)
+	for i, text := range s.sent {
+		fmt.Fprintf(&b, "\nrequest %d\n%s", i+1, text)
+	}
+	return b.String()
+}
+
+// foldsTheSame checks that the journal alone gives the same next request.
+func (s *script) foldsTheSame(st *State) {
+	s.t.Helper()
+	again, err := Fold(s.journal.Events(context.Background(), s.task.ID, 0))
+	s.must(err)
+	if a, b := render(st.Messages(), 0), render(again.Messages(), 0); a != b {
+		s.t.Errorf("the loop has\n%s\nthe journal says\n%s", a, b)
+	}
+}
+
+func (s *script) put(kind deskhand.Kind, data any) {
+	e := deskhand.NewEvent(s.task.ID, kind, data)
+	e.Time = s.clock
+	_, err := s.journal.Append(context.Background(), e)
+	s.must(err)
+}
+
+func (s *script) putLines(lines []string) {
+	for _, l := range lines {
+		kind, data, ok := strings.Cut(l, " ")
+		if !ok || !json.Valid([]byte(data)) {
+			s.t.Fatalf("%q is not an event", l)
+		}
+		s.put(deskhand.Kind(kind), json.RawMessage(data))
+	}
+}
+
+func (s *script) agent() *Agent {
+	computer := &recorder{s: s, spec: tool.Spec{Name: "computer", Toolset: true, Entry: json.RawMessage(`{"type":"computer_toolset"}`), Halt: "Not executed: an earlier computer action in this turn failed."}}
+	browser := &recorder{s: s, spec: tool.Spec{Name: "browser", Toolset: true, Entry: json.RawMessage(`{"type":"browser_toolset"}`), Halt: "Not executed: an earlier action in this turn failed."}}
+	bash := &recorder{s: s, spec: tool.Spec{Name: "bash", Entry: json.RawMessage(`{"type":"bash"}`), Beta: "bash-beta"}}
+	set, err := tool.NewSet(observing{computer}, browser, bash)
+	s.must(err)
+	return &Agent{
+		Model: s, Tools: set, Journal: s.journal, Blobs: s.blobs,
+		Gate: func(c deskhand.Call) deskhand.Verdict {
+			if o, ok := s.gate[c.Name]; ok {
+				return deskhand.Verdict{Outcome: o, Rule: "script", Reason: "The script says so."}
+			}
+			return deskhand.Verdict{Outcome: deskhand.Allow, Rule: "script"}
+		},
+		Retry: model.RetryConfig{
+			Attempts: 3, Jitter: func() float64 { return 0 },
+			Sleep: func(ctx context.Context, d time.Duration) error { s.clock = s.clock.Add(d); return ctx.Err() },
+		},
+		Cost:  func(u deskhand.Usage) float64 { return float64(u.Output) / 4 },
+		Delta: func(e deskhand.Event) { s.deltas++ },
+		Now:   func() time.Time { return s.clock },
+	}
+}
+
+// Reply plays the next reply.
+func (s *script) Reply(ctx context.Context, req model.Request, on func(model.Delta)) (model.Reply, error) {
+	if len(s.replies) == 0 {
+		return model.Reply{}, errors.New("the script has no more replies")
+	}
+	text := s.replies[0]
+	s.replies = s.replies[1:]
+	s.sent = append(s.sent, renderRequest(req, len(s.sent)))
+	r := model.Reply{Model: "script", RequestID: fmt.Sprintf("req_%d", len(s.sent)), StopReason: "end_turn", Usage: deskhand.Usage{Input: 100, Output: 1}}
+	var blocks []json.RawMessage
+	for l := range strings.Lines(strings.TrimSpace(text)) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(l), " ")
+		switch word {
+		case "text":
+			blocks = append(blocks, jsonOf(map[string]any{"type": "text", "text": rest}))
+			on(model.Delta{Text: rest})
+		case "call":
+			f := strings.SplitN(rest, " ", 4)
+			b := map[string]any{"type": "tool_use", "id": strings.Trim(f[0], `"`), "name": f[2], "input": json.RawMessage(f[3])}
+			if f[1] != "-" {
+				b["toolset_name"] = f[1]
+			}
+			blocks = append(blocks, jsonOf(b))
+			r.StopReason = "tool_use"
+		case "broken":
+			f := strings.SplitN(rest, " ", 3)
+			blocks = append(blocks, jsonOf(map[string]any{"type": "tool_use", "id": f[0], "name": f[1], "input": struct{}{}}))
+			r.Calls = append(r.Calls, deskhand.Call{ID: f[0], Name: f[1], Input: model.MarkInvalid(f[2])})
+			r.StopReason = "tool_use"
+		case "raw":
+			blocks = append(blocks, json.RawMessage(rest))
+		case "not-a-list":
+			r.Content = json.RawMessage(`{"type":"text"}`)
+			return r, nil
+		case "stop":
+			r.StopReason = rest
+		case "takes":
+			d, err := time.ParseDuration(rest)
+			s.must(err)
+			s.clock = s.clock.Add(d)
+		case "fail":
+			status, err := strconv.Atoi(rest)
+			s.must(err)
+			return r, &model.Error{Code: deskhand.Unavailable, Status: status, Retry: status >= 429, Message: "The API failed."}
+		case "hang":
+			on(model.Delta{Text: "hm"})
+			s.cancel(errors.New("The person said stop."))
+			return r, ctx.Err()
+		case "":
+		default:
+			s.t.Fatalf("unknown word %q", word)
+		}
+	}
+	r.Content = jsonOf(blocks)
+	if blocks == nil {
+		r.Content = json.RawMessage("[]")
+	}
+	return r, nil
+}
+
+func jsonOf(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
+// recorder is a tool that remembers what ran and answers as the script says.
+type recorder struct {
+	s    *script
+	spec tool.Spec
+}
+
+func (r *recorder) Spec() tool.Spec { return r.spec }
+
+func (r *recorder) Run(ctx context.Context, c deskhand.Call) (deskhand.Result, error) {
+	name := c.Name
+	if c.Toolset != "" {
+		name = c.Toolset + "." + c.Name
+	}
+	r.s.intended(c)
+	r.s.ran = append(r.s.ran, name)
+	return r.s.answer(ctx, name, "text ok")
+}
+
+// intended checks that the intent is in the journal before the effect.
+func (s *script) intended(c deskhand.Call) {
+	for _, e := range s.journal.events {
+		if e.Kind == deskhand.KindCallStarted && strings.Contains(string(e.Data), fmt.Sprintf("%q", c.ID)) {
+			return
+		}
+	}
+	s.t.Errorf("call %s ran before its intent was recorded", c.ID)
+}
+
+// observing is a recorder that can show its world.
+type observing struct{ *recorder }
+
+func (o observing) Observe(ctx context.Context) ([]deskhand.Content, error) {
+	r, err := o.s.answer(ctx, "observe", "nothing")
+	return r.Content, err
+}
+
+func (s *script) answer(ctx context.Context, name, standard string) (deskhand.Result, error) {
+	answer, ok := s.answers[name]
+	if !ok {
+		answer = standard
+	}
+	word, rest, _ := strings.Cut(answer, " ")
+	s.clock = s.clock.Add(5 * time.Millisecond)
+	picture := deskhand.Content{Image: &deskhand.Image{MediaType: "image/png", Size: deskhand.Size{W: 1, H: 1}, Data: []byte("picture " + rest)}}
+	switch word {
+	case "text":
+		return deskhand.Text(rest), nil
+	case "nothing":
+		return deskhand.Result{}, nil
+	case "picture":
+		return deskhand.Result{Content: []deskhand.Content{picture}}, nil
+	case "error":
+		return deskhand.Failure(rest), nil
+	case "error-picture": // which the API would refuse
+		return deskhand.Result{Content: []deskhand.Content{picture, {Text: ""}}, IsError: true}, nil
+	case "broken":
+		return deskhand.Result{}, deskhand.Errorf("sandbox", deskhand.Unavailable, "the sandbox is gone")
+	case "panic":
+		panic("a defect")
+	case "stop": // the person stops the task while this call runs
+		s.cancel(errors.New("The person said stop."))
+		return deskhand.Result{}, ctx.Err()
+	case "stop-late": // … but it came to its end
+		s.cancel(errors.New("The person said stop."))
+		return deskhand.Text("ok"), nil
+	}
+	s.t.Fatalf("unknown answer %q", answer)
+	return deskhand.Result{}, nil
+}
+
+// renderRequest shows what a request has beyond the one before: the history
+// only grows, which is checked elsewhere.
+func renderRequest(req model.Request, n int) string {
+	if n == 0 {
+		var entries []string
+		for _, e := range req.Tools {
+			entries = append(entries, string(e))
+		}
+		return fmt.Sprintf("system %s\ntools %s betas %s\n", req.System, strings.Join(entries, " "), strings.Join(req.Betas, " ")) + render(req.Messages, 0)
+	}
+	from := 0
+	for i, m := range req.Messages {
+		if m.Role == model.Assistant {
+			from = i
+		}
+	}
+	return fmt.Sprintf("… %d messages\n", from) + render(req.Messages, from)
+}
+
+func render(messages []model.Message, from int) string {
+	var b strings.Builder
+	for _, m := range messages[from:] {
+		fmt.Fprintf(&b, "%s", m.Role)
+		if m.Raw != nil {
+			fmt.Fprintf(&b, " %s", m.Raw)
+		}
+		fmt.Fprintln(&b)
+		for _, block := range m.Blocks {
+			if block.CallID == "" {
+				fmt.Fprintf(&b, "  text %s\n", block.Text)
+				continue
+			}
+			fmt.Fprintf(&b, "  result %s", strings.TrimSpace(block.CallID+" "+block.Toolset))
+			if block.Result.IsError {
+				b.WriteString(" error")
+			}
+			for _, c := range block.Result.Content {
+				if c.Image != nil {
+					fmt.Fprintf(&b, " | image %.6s", c.Image.Hash)
+				} else {
+					fmt.Fprintf(&b, " | %s", c.Text)
+				}
+			}
+			fmt.Fprintln(&b)
+		}
+	}
+	return b.String()
+}
+
+// journal keeps events in memory, and can be made to fail.
+type journal struct {
+	events []deskhand.Event
+	fail   func(e deskhand.Event) error
+}
+
+func (j *journal) Append(ctx context.Context, events ...deskhand.Event) ([]deskhand.Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var out []deskhand.Event
+	for _, e := range events {
+		if j.fail != nil {
+			if err := j.fail(e); err != nil {
+				return nil, err
+			}
+		}
+		e.Seq = int64(len(j.events) + len(out) + 1)
+		out = append(out, e)
+	}
+	j.events = append(j.events, out...)
+	return out, nil
+}
+
+func (j *journal) Events(_ context.Context, _ deskhand.TaskID, after int64) iter.Seq2[deskhand.Event, error] {
+	return func(yield func(deskhand.Event, error) bool) {
+		for _, e := range j.events[min(after, int64(len(j.events))):] {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+type blobs map[deskhand.Hash][]byte
+
+func (b blobs) PutBlob(_ context.Context, data []byte) (deskhand.Hash, error) {
+	h := deskhand.HashOf(data)
+	b[h] = data
+	return h, nil
+}
+
+func (b blobs) Blob(_ context.Context, h deskhand.Hash) ([]byte, error) { return b[h], nil }
