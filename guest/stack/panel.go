@@ -41,9 +41,9 @@ func writePanel(dir string, c Config, programs []installed, bin string) (string,
 	panel := PanelOf(c.Size, c.Scale)
 	data := struct {
 		Panel
-		TaskWidth, TaskHeight, FontSize int
-		Launchers                       []string
-	}{panel, panel.Height * 5, panel.Height - panel.Height/4&^1, max(10, panel.Height*10/44), nil}
+		TaskWidth, Inset, FontSize int
+		Launchers                  []string
+	}{panel, panel.Height * 5, (panel.Height - panel.Icon) / 2, panel.Height * 10 / 44, nil}
 	for _, l := range Looks() {
 		p, ok := first(programs, l.Kind)
 		if !ok {

@@ -30,7 +30,7 @@ const dpi = 96
 //	Xvfb
 //	├─ session D-Bus   (what it starts must find the display)
 //	│  └─ mutter       (ends itself when the bus goes)
-//	└─ tint2
+//	└─ tint2           (waits for mutter, and outlives it)
 
 func (s *Stack) bus(d *open) service {
 	address := "unix:path=" + s.files.bus
@@ -82,12 +82,19 @@ func (s *Stack) manager(d *open) service {
 }
 
 func (s *Stack) panel(d *open) service {
+	p := program{
+		title: "the panel", env: s.environment(d.server), dir: s.config.Home, log: s.logs[namePanel],
+		args:  []string{"tint2", "-c", s.files.panel},
+		ready: d.session.awaitPanel,
+	}
 	return service{
 		name: namePanel, title: "The panel",
-		start: program{
-			title: "the panel", env: s.environment(d.server), dir: s.config.Home, log: s.logs[namePanel],
-			args:  []string{"tint2", "-c", s.files.panel},
-			ready: d.session.awaitPanel,
-		}.start,
+		start: func(ctx context.Context) (running, error) {
+			// When a window manager comes, tint2 builds itself anew, visibly.
+			if err := d.session.awaitManager(ctx); err != nil {
+				return nil, err
+			}
+			return p.start(ctx)
+		},
 	}
 }
