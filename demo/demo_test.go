@@ -142,3 +142,10 @@ func TestTaskAndCheckAgree(t *testing.T) {
 		}
 	}
 }
+
+func TestScriptTellsTheTruth(t *testing.T) {
+	t.Parallel()
+	if !strings.Contains(string(Script), want.Number()) {
+		t.Errorf("the script's last words do not have the number %s", want.Number())
+	}
+}
