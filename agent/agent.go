@@ -63,8 +63,9 @@ var goingOn = Outcome{Status: deskhand.Running}
 
 const (
 	journalTimeout = 30 * time.Second // for one write, also after the task was stopped
-	maxSilent      = 2                // replies without a word that are asked to go on
-	maxCut         = 2                // replies in a row cut off at their limit that are asked to go on
+	maxSilent      = 2                // replies in a row without a word after which the model is asked to go on
+	maxCut         = 2                // the same for replies cut off at their limit
+	maxBotched     = 2                // the same for replies that cannot be part of the conversation
 )
 
 // Turn takes the next step of the task: it answers the calls that are open, or
@@ -141,6 +142,8 @@ var (
 // act does what the reply's stop reason says.
 func (a *Agent) act(ctx context.Context, st *State) (Outcome, error) {
 	switch {
+	case st.botched > maxBotched:
+		return Outcome{Status: deskhand.Failed, Reason: fmt.Sprintf("The model's calls could not be told apart %d times in a row.", st.botched)}, nil
 	case st.stop == "tool_use" && len(st.calls) > 0:
 		return a.answer(ctx, st)
 	case st.silent > maxSilent:
@@ -149,13 +152,10 @@ func (a *Agent) act(ctx context.Context, st *State) (Outcome, error) {
 		return goingOn, a.append(ctx, st, deskhand.KindNote, deskhand.Note{Text: goOn, ToModel: true})
 	case ends[st.stop]:
 		return Outcome{Status: deskhand.Done, Result: st.Result}, nil
-	case resend[st.stop]:
+	case resend[st.stop], st.stop == "max_tokens" && st.cut <= maxCut && len(st.calls) > 0:
 		return a.answer(ctx, st)
 	case st.stop == "max_tokens" && st.cut <= maxCut:
-		if err := a.append(ctx, st, deskhand.KindNote, deskhand.Note{Text: goOnCut, ToModel: true}); err != nil {
-			return Outcome{}, err
-		}
-		return a.answer(ctx, st)
+		return goingOn, a.append(ctx, st, deskhand.KindNote, deskhand.Note{Text: goOnCut, ToModel: true})
 	case st.stop == "max_tokens":
 		return Outcome{Status: deskhand.Failed, Reason: fmt.Sprintf("The model's reply was cut off at its limit of tokens %d times in a row.", st.cut)}, nil
 	case faults[st.stop] != "":

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -138,11 +139,15 @@ func (a *Agent) effect(ctx context.Context, st *State, i int, before []deskhand.
 // collapse ends the task after the runtime itself failed in call i. The calls
 // that are left are answered, so that the conversation can be taken up again.
 func (a *Agent) collapse(ctx context.Context, st *State, i int, took time.Duration, cause error) (Outcome, error) {
-	events := []deskhand.Event{a.finished(st, i, deskhand.Failure(broke), took, nil)}
-	for j := i + 1; j < len(st.calls); j++ {
-		events = append(events, a.finished(st, j, deskhand.Failure(brokeBefore), 0, nil))
+	text, p := broke, (*panicked)(nil)
+	if errors.As(cause, &p) {
+		text = defect
 	}
-	if p, ok := cause.(*panicked); ok {
+	events := []deskhand.Event{a.finished(st, i, deskhand.Failure(text), took, nil)}
+	for j := i + 1; j < len(st.calls); j++ {
+		events = append(events, a.finished(st, j, deskhand.Failure(endedBefore), 0, nil))
+	}
+	if p != nil {
 		events = append(events, a.event(st, deskhand.KindNote, deskhand.Note{Text: p.note()}))
 	}
 	return Outcome{Status: deskhand.Failed, Reason: sentence(cause)}, a.record(ctx, st, events...)

@@ -91,7 +91,7 @@ func malformedInputs(calls []deskhand.Call) map[string]string {
 type reply struct {
 	calls []deskhand.Call
 	text  string
-	empty bool
+	empty bool // no block but blank texts, which the API would refuse
 }
 
 type contentBlock struct {
@@ -108,12 +108,14 @@ func parseReply(content json.RawMessage) (reply, error) {
 	if err := json.Unmarshal(content, &blocks); err != nil {
 		return reply{}, fmt.Errorf("the reply is not a list of content blocks: %w", err)
 	}
-	r := reply{empty: len(blocks) == 0}
+	r := reply{empty: true}
 	var texts []string
 	for _, b := range blocks {
+		blank := b.Type == "text" && strings.TrimSpace(b.Text) == ""
+		r.empty = r.empty && blank
 		switch b.Type {
 		case "text":
-			if strings.TrimSpace(b.Text) != "" {
+			if !blank {
 				texts = append(texts, b.Text)
 			}
 		case "tool_use":

@@ -158,7 +158,11 @@ func (s *script) run(before []string) string {
 	}
 	var b strings.Builder
 	for _, e := range s.journal.events[given:] {
-		fmt.Fprintf(&b, "%s %s\n", e.Kind, e.Data)
+		data, _, cut := strings.Cut(string(e.Data), `\ngoroutine `) // a stack is never the same twice
+		if cut {
+			data += " …"
+		}
+		fmt.Fprintf(&b, "%s %s\n", e.Kind, data)
 	}
 	fmt.Fprintf(&b, "\noutcome %s\n", strings.TrimSpace(fmt.Sprintf("%s %s%s", out.Status, out.Reason, out.Result)))
 	fmt.Fprintf(&b, "ran %s\ndeltas %d\n", strings.Join(s.ran, " "), s.deltas)

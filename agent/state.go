@@ -26,6 +26,7 @@ type State struct {
 	sealed   int             // how many of texts the turn under way has sent
 	silent   int             // replies in a row that said and asked nothing
 	cut      int             // replies in a row that ended at the limit of tokens
+	botched  int             // replies in a row that were unusable
 	active   time.Duration   // spent running, up to since
 	since    time.Time       // running since then; zero: it is not running
 }
@@ -142,6 +143,7 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	st.stop, st.Result = d.StopReason, r.text
 	st.silent = count(st.silent, r.text == "" && len(r.calls) == 0 && ends[d.StopReason])
 	st.cut = count(st.cut, d.StopReason == "max_tokens")
+	st.botched = count(st.botched, st.unusable != "")
 	st.Task.Usage = st.Task.Usage.Add(d.Usage)
 	st.Task.CostUSD += d.CostUSD
 	return nil
