@@ -216,7 +216,9 @@ func (s *server) closeStreams() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for conn := range s.open {
-		errs = append(errs, conn.Close())
+		if err := conn.Close(); !errors.Is(err, net.ErrClosed) { // its own stream may be first
+			errs = append(errs, err)
+		}
 	}
 	s.open = nil
 	return errors.Join(errs...)

@@ -1,6 +1,9 @@
 // Package guestapi is the wire form of the guest API, version 1: paths, headers
 // and JSON shapes that guest (the server) and desktop/remote and sandbox/remote
-// (the clients) share. It holds no behaviour but the framing of exec streams.
+// (the clients) share. It holds no behaviour but reading failures and the
+// framing of exec streams: see FrameType, Credit and Queue.
+//
+// Trust: both ends check what the other sends; lengths and credit are bounded.
 //
 // The guest speaks HTTP/1.1 over a Unix socket handed to it by the host, or over
 // TCP with a bearer token. A failure is {"code","message"} with the status of

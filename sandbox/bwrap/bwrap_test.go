@@ -1,39 +1,41 @@
 package bwrap_test
 
 import (
-	"context"
-	"io"
 	"os"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/deskhand/deskhand/guest"
-	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/bwrap"
+	"github.com/deskhand/deskhand/sandbox/sandboxtest"
 )
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "guest" {
 		os.Exit(guest.Main(os.Args[2:], os.Stdin, os.Stderr, nil))
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
-func TestStart(t *testing.T) {
-	s, err := bwrap.Start(context.Background(), bwrap.Config{Log: os.Stderr})
+// start starts a sandbox that ends with the test.
+func start(t testing.TB, c bwrap.Config) *bwrap.Sandbox {
+	t.Helper()
+	s, err := bwrap.Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"bash", "-c", "id; env; ls -la / /etc /run /run/*; ps axf; cat /proc/1/environ; touch /x; touch ~/x /tmp/x && ls -la ~; exit 3"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, _ := io.ReadAll(p.Stdout())
-	er, _ := io.ReadAll(p.Stderr())
-	exit, err := p.Wait()
-	t.Logf("%s\n%s\n%v %v", out, er, exit, err)
-	h, err := s.Health(t.Context(), 0, -1)
-	t.Log(h, err)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+func TestSandbox(t *testing.T) {
+	t.Parallel()
+	sandboxtest.Run(t, func(t *testing.T) sandboxtest.Place {
+		return sandboxtest.Place{Sandbox: start(t, bwrap.Config{}), Dir: "/tmp"}
+	})
 }

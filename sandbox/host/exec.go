@@ -39,18 +39,26 @@ func (s *Sandbox) Start(ctx context.Context, cmd sandbox.Cmd) (*Process, error) 
 	}
 	s.mu.Lock()
 	closed := s.closed
-	s.processes[p] = true
+	if !closed {
+		s.processes[p] = true
+		s.background.Go(func() { s.forget(p) })
+	}
 	s.mu.Unlock()
-	p.background.Go(func() {
-		<-p.gone
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.processes, p)
-	})
 	if closed { // while it started: Close did not see it
 		return nil, errors.Join(deskhand.Errorf(opExec, deskhand.Unavailable, "the sandbox is closed"), p.Close())
 	}
 	return p, nil
+}
+
+// forget drops p once it is gone and read to the end.
+func (s *Sandbox) forget(p *Process) {
+	<-p.gone
+	_ = p.stdin.Close()
+	<-p.stdout.closed
+	<-p.stderr.closed
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.processes, p)
 }
 
 // launch is a Cmd in which everything is decided.

@@ -70,7 +70,9 @@ type Sandbox struct {
 
 	mu        sync.Mutex
 	closed    bool
-	processes map[*Process]bool // started and not gone
+	processes map[*Process]bool // started, and not both gone and read to the end
+
+	background sync.WaitGroup
 }
 
 var _ sandbox.Sandbox = (*Sandbox)(nil)
@@ -117,6 +119,7 @@ func (s *Sandbox) Close() error {
 		all.Go(func() { errs[i] = p.Close() })
 	}
 	all.Wait()
+	s.background.Wait()
 	return errors.Join(errs...)
 }
 

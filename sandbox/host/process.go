@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -204,24 +203,29 @@ func ignoreClosed(err error) error {
 // output is the reading end of a pipe, closed at its end so that a program
 // read to the end leaves no descriptor behind.
 type output struct {
-	f    *os.File
-	done atomic.Bool
+	f      *os.File
+	once   sync.Once
+	closed chan struct{}
 }
+
+func newOutput(f *os.File) *output { return &output{f: f, closed: make(chan struct{})} }
 
 func (o *output) Read(p []byte) (int, error) {
 	n, err := o.f.Read(p)
-	if err != nil && o.done.Load() || errors.Is(err, os.ErrClosed) {
+	if err == io.EOF || errors.Is(err, os.ErrClosed) {
+		_ = o.close() // nothing was written that could be lost
 		return n, io.EOF
-	}
-	if err == io.EOF {
-		_ = o.close()
 	}
 	return n, err
 }
 
 func (o *output) close() error {
-	o.done.Store(true)
-	return ignoreClosed(o.f.Close())
+	var err error
+	o.once.Do(func() {
+		err = ignoreClosed(o.f.Close())
+		close(o.closed)
+	})
+	return err
 }
 
 // pipes are the three pipes of a program, with both ends.
@@ -261,7 +265,7 @@ func start(ctx context.Context, l launch) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{
-		stdin: io.in[1], stdout: &output{f: io.out[0]}, stderr: &output{f: io.err[0]},
+		stdin: io.in[1], stdout: newOutput(io.out[0]), stderr: newOutput(io.err[0]),
 		exited: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c := &exec.Cmd{

@@ -151,7 +151,8 @@ func (p *process) setKilled(payload []byte) error {
 		if err := json.Unmarshal(payload, &f); err != nil {
 			return err
 		}
-		answer = deskhand.E("sandbox: kill", deskhand.Code(f.Code), errors.New(trim("sandbox: kill", f.Message)))
+		f.Message = trim("sandbox: kill", f.Message)
+		answer = deskhand.E("sandbox: kill", "", f.Err())
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -30,7 +30,7 @@ func (s *Sandbox) ReadDir(ctx context.Context, path string) ([]sandbox.FileInfo,
 func (s *Sandbox) ReadFile(ctx context.Context, path string, offset, limit int64) ([]byte, sandbox.FileInfo, error) {
 	const op = "sandbox: read"
 	q := url.Values{"path": {path}, "offset": {strconv.FormatInt(offset, 10)}, "limit": {strconv.FormatInt(limit, 10)}}
-	res, err := s.do(ctx, op, http.MethodGet, guestapi.File, q, nil, nil)
+	res, err := s.do(ctx, op, http.MethodGet, guestapi.File, q, nil, nil, 0)
 	if err != nil {
 		return nil, sandbox.FileInfo{}, err
 	}
@@ -67,31 +67,10 @@ func (s *Sandbox) WriteFile(ctx context.Context, path string, data []byte, o san
 	}
 	// A reader of its own type keeps the HTTP client from sending it twice.
 	body := struct{ io.Reader }{bytes.NewReader(data)}
-	res, err := s.doSized(ctx, op, guestapi.File, url.Values{"path": {path}}, h, body, int64(len(data)))
+	res, err := s.do(ctx, op, http.MethodPut, guestapi.File, url.Values{"path": {path}}, h, body, int64(len(data)))
 	if err != nil {
 		return sandbox.FileInfo{}, err
 	}
 	var info sandbox.FileInfo
 	return info, s.readJSON(ctx, op, res, &info)
-}
-
-// doSized is do of a PUT whose body has a known size and is sent once.
-func (s *Sandbox) doSized(ctx context.Context, op, path string, q url.Values, header http.Header, body io.Reader, size int64) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPut, base+path+"?"+q.Encode(), body)
-	if err != nil {
-		return nil, deskhand.E(op, deskhand.Internal, err)
-	}
-	r.Header = header
-	if r.ContentLength = size; size == 0 {
-		r.Body = http.NoBody
-	}
-	res, err := s.client.Do(r)
-	if err != nil {
-		return nil, wrap(op, err)
-	}
-	if err := failureOf(op, res); err != nil {
-		_ = res.Body.Close()
-		return nil, err
-	}
-	return res, nil
 }

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +37,6 @@ type Config struct {
 // Limits of answers.
 const (
 	jsonLimit   = 32 << 20 // bytes of a JSON answer: a directory of MaxEntries long names
-	failLimit   = 64 << 10 // bytes of a failure
 	headerLimit = 256 << 10
 )
 
@@ -174,26 +174,30 @@ func (s *Sandbox) lost(ctx context.Context, err error) error {
 	return deskhand.Errorf("", deskhand.Unavailable, "the sandbox does not answer: %w", err)
 }
 
-// do sends a request and returns the answer when it is a success.
-func (s *Sandbox) do(ctx context.Context, op, method, path string, q url.Values, header http.Header, body io.Reader) (*http.Response, error) {
+// do sends a request, whose body has size bytes, and returns the answer when
+// it is a success.
+func (s *Sandbox) do(ctx context.Context, op, method, path string, q url.Values, header http.Header, body io.Reader, size int64) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, base+path+"?"+q.Encode(), body)
 	if err != nil {
 		return nil, deskhand.E(op, deskhand.Internal, err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
+	if header != nil {
+		r.Header = header
 	}
+	if size == 0 {
+		r.Body = http.NoBody
+	}
+	r.ContentLength = size
 	res, err := s.client.Do(r)
 	if err != nil {
 		return nil, wrap(op, err)
 	}
 	if err := failureOf(op, res); err != nil {
-		return nil, errors.Join(err, ignore(res.Body.Close()))
+		_ = res.Body.Close()
+		return nil, err
 	}
 	return res, nil
 }
-
-func ignore(error) error { return nil }
 
 // wrap strips the HTTP client's own words from err.
 func wrap(op string, err error) error {
@@ -206,37 +210,19 @@ func wrap(op string, err error) error {
 
 // failureOf returns the failure that res carries, nil for a success.
 func failureOf(op string, res *http.Response) error {
-	if res.StatusCode < 300 {
+	f := guestapi.FailureOf(res)
+	if f == nil {
 		return nil
 	}
-	var f guestapi.Failure
-	data, err := io.ReadAll(io.LimitReader(res.Body, failLimit))
-	if err == nil {
-		err = json.Unmarshal(data, &f)
-	}
-	if err != nil || f.Code == "" {
-		return deskhand.Errorf(op, deskhand.Internal, "the guest answered with status %d and no reason", res.StatusCode)
-	}
-	return deskhand.E(op, deskhand.Code(f.Code), errors.New(trim(op, f.Message)))
+	f.Message = trim(op, f.Message)
+	return deskhand.E(op, "", f.Err())
 }
 
 // trim takes the operation off a message that names it already.
-func trim(op, message string) string {
-	if rest, ok := cutPrefix(message, op+": "); ok {
-		return rest
-	}
-	return message
-}
-
-func cutPrefix(s, prefix string) (string, bool) {
-	if len(s) >= len(prefix) && s[:len(prefix)] == prefix {
-		return s[len(prefix):], true
-	}
-	return s, false
-}
+func trim(op, message string) string { return strings.TrimPrefix(message, op+": ") }
 
 func (s *Sandbox) getJSON(ctx context.Context, op, path string, q url.Values, v any) error {
-	res, err := s.do(ctx, op, http.MethodGet, path, q, nil, nil)
+	res, err := s.do(ctx, op, http.MethodGet, path, q, nil, nil, 0)
 	if err != nil {
 		return err
 	}
@@ -310,16 +296,13 @@ func (c *conn) handshake(op, method, target, protocol, token string, body []byte
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		defer res.Body.Close()
-		if err := failureOf("", res); err != nil {
-			return deskhand.E("", "", trimmed(op, err))
+		if f := guestapi.FailureOf(res); f != nil {
+			f.Message = trim(op, f.Message)
+			return f.Err()
 		}
 		return deskhand.Errorf("", deskhand.Internal, "the guest answered with status %d instead of a stream", res.StatusCode)
 	}
 	return nil
-}
-
-func trimmed(op string, err error) error {
-	return deskhand.E("", deskhand.CodeOf(err), errors.New(trim(op, err.Error())))
 }
 
 func (c *conn) Read(p []byte) (int, error) { return c.r.Read(p) }
