@@ -1,0 +1,162 @@
+// Package computer is the computer tool: what a model may do with a mouse, a
+// keyboard and a screen, over one desktop.Desktop.
+//
+// Two tables say it all. The actions (action.go) are what can be done, each
+// once: how it becomes input, how it is acknowledged, what is said when it
+// fails. A version (version.go) is a list of members: the name the model uses,
+// the fields it may give, and the action behind it.
+//
+// Trust: names and input come from a model that may have been misled. Input is
+// read strictly and in full before anything moves; a coordinate outside the
+// screenshot is refused, never clamped. What comes back is fixed words, so that
+// nothing of the runtime or of the screen leaks through an error's text.
+package computer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/desktop"
+	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/tool"
+)
+
+// Config says how the tool shows itself to the model.
+type Config struct {
+	Version    string         // entry of the tools array; default "computer_toolset_20260801"
+	Model      deskhand.Size  // of every screenshot, and the space of every coordinate; default the display's size
+	ZoomBudget deskhand.Size  // largest picture of a zoom; default Model
+	Disabled   []string       // members withheld; default none
+	Format     desktop.Format // of pictures; default desktop.Auto
+	Quality    int            // of JPEG, 1 to 100; default the driver's
+	Settle     desktop.Wait   // after an action and before a picture; default First 40ms, Quiet 40ms, Limit 1.5s
+}
+
+func (c Config) withDefaults() Config {
+	if c.Version == "" {
+		c.Version = toolset20260801
+	}
+	if c.Settle.First == 0 {
+		c.Settle.First = 40 * time.Millisecond
+	}
+	if c.Settle.Quiet == 0 {
+		c.Settle.Quiet = 40 * time.Millisecond
+	}
+	if c.Settle.Limit == 0 {
+		c.Settle.Limit = 1500 * time.Millisecond
+	}
+	return c
+}
+
+// maxFailure is the longest text of an error result, in characters.
+const maxFailure = 4096
+
+// Computer is the tool. Calls are performed one at a time.
+type Computer struct {
+	desktop desktop.Desktop
+	config  Config
+	version version
+	spec    tool.Spec
+
+	mu      sync.Mutex
+	scale   deskhand.Scale // zero until the display was first asked for its size
+	frame   uint64         // content shown to the model last; 0 before the first picture
+	settled time.Time      // when the display was last seen to be still
+}
+
+// New returns the computer tool on d. It does not talk to d yet. Invalid: an
+// unknown version, a member to disable that does not exist, or nothing left.
+func New(d desktop.Desktop, c Config) (*Computer, error) {
+	c = c.withDefaults()
+	v, ok := versions[c.Version]
+	if !ok {
+		return nil, deskhand.Errorf("computer tool", deskhand.Invalid, "there is no version %q", c.Version)
+	}
+	for _, name := range c.Disabled {
+		if _, ok := v.members[name]; !ok {
+			return nil, deskhand.Errorf("computer tool", deskhand.Invalid, "%s has no member %q to disable", c.Version, name)
+		}
+	}
+	entry, err := v.entry(c)
+	if err != nil {
+		return nil, err
+	}
+	spec := tool.Spec{Name: family, Toolset: true, Entry: entry, Halt: halt}
+	return &Computer{desktop: d, config: c, version: v, spec: spec}, nil
+}
+
+// Spec describes the tool.
+func (c *Computer) Spec() tool.Spec { return c.spec }
+
+// Run performs one call. It returns an error only when ctx ended or the
+// desktop was told to stop.
+func (c *Computer) Run(ctx context.Context, call deskhand.Call) (deskhand.Result, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m, args, refusal := c.version.read(call, c.config.Disabled)
+	if refusal != "" {
+		return failure(refusal), nil
+	}
+	result, err := c.perform(ctx, m, args)
+	if err == nil {
+		return result, nil
+	}
+	return explain(ctx, m.action, args, err)
+}
+
+func (c *Computer) perform(ctx context.Context, m member, a args) (deskhand.Result, error) {
+	if err := c.measure(ctx); err != nil {
+		return deskhand.Result{}, err
+	}
+	act := actions[m.action]
+	if act.special != nil {
+		return act.special(ctx, c, a)
+	}
+	input, err := act.input(c.scale, a)
+	if err != nil {
+		return deskhand.Result{}, err
+	}
+	if err := c.desktop.Input(ctx, input); err != nil {
+		return deskhand.Result{}, err
+	}
+	c.settle(ctx, c.config.Settle)
+	return deskhand.Text(a.fill(act.done)), nil
+}
+
+// measure learns the size of the display, once.
+func (c *Computer) measure(ctx context.Context) error {
+	if c.scale.Screen != (deskhand.Size{}) {
+		return nil
+	}
+	size, err := c.desktop.Size(ctx)
+	if err != nil {
+		return err
+	}
+	c.scale = deskhand.Scale{Model: c.config.Model, Screen: size}
+	if c.scale.Model == (deskhand.Size{}) {
+		c.scale.Model = size
+	}
+	return nil
+}
+
+// settle waits until the display is still, within bounds. The action before it
+// was performed, whatever becomes of the wait; a display that is gone will say
+// so at the next call.
+func (c *Computer) settle(ctx context.Context, wait desktop.Wait) {
+	s, err := c.desktop.Settle(ctx, wait)
+	c.settled = time.Time{}
+	if err == nil && s.Quiet {
+		c.settled = time.Now()
+	}
+}
+
+func failure(text string) deskhand.Result {
+	return deskhand.Failure(printable.Line(text, maxFailure))
+}
+
+func invalid(name, problem string) string {
+	return fmt.Sprintf("invalid input for computer member '%s': %s", name, problem)
+}
