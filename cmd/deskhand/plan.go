@@ -36,8 +36,8 @@ type scriptFile struct {
 const (
 	scriptPrefix = "script:"
 	maxScript    = 8 << 20 // bytes
-	maxSystem    = 1 << 20  // bytes
-	maxTask      = 1 << 20  // bytes
+	maxSystem    = 1 << 20 // bytes
+	maxTask      = 1 << 20 // bytes
 )
 
 // The bounds of a desktop. Below, windows and panel do not fit; above, Xvfb's
