@@ -22,6 +22,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) string
+	exit           func(status int) // ends the program at once
 
 	args    grammar
 	chosen  *kong.Context // nil when help was printed instead
@@ -29,7 +30,7 @@ type app struct {
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, env func(string) string) *app {
-	return &app{stdin: stdin, stdout: stdout, stderr: stderr, env: env}
+	return &app{stdin: stdin, stdout: stdout, stderr: stderr, env: env, exit: os.Exit}
 }
 
 // main is the program: it returns the exit status and has printed what there is to say.

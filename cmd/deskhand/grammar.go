@@ -8,8 +8,8 @@ type grammar struct {
 	Task    taskCmd    `cmd:"" help:"Tasks that ran here: list, show, export, rm."`
 	Desktop desktopCmd `cmd:"" help:"A desktop without a model: up, ls, shot, view, rm."`
 	Doctor  doctorCmd  `cmd:"" help:"Check what this machine has and what is missing; --fix installs it."`
-	Serve   serveCmd   `cmd:"" help:"Web app and API (not yet)."`
-	MCP     mcpCmd     `cmd:"" name:"mcp" help:"The same tools as an MCP server (not yet)."`
+	Serve   serveCmd   `cmd:"" passthrough:"" help:"Web app and API (not yet)."`
+	MCP     mcpCmd     `cmd:"" passthrough:"" name:"mcp" help:"The same tools as an MCP server (not yet)."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Guest   guestCmd   `cmd:"" hidden:"" passthrough:"" help:"Inside a sandbox only."`
 }
@@ -20,14 +20,14 @@ type later struct {
 }
 
 type serveCmd struct {
-	later `passthrough:""`
+	later
 }
 
 // Run refuses.
 func (serveCmd) Run() error { return notYet("deskhand serve") }
 
 type mcpCmd struct {
-	later `passthrough:""`
+	later
 }
 
 // Run refuses.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/deskhand/deskhand/demo"
 )
 
@@ -16,7 +14,7 @@ func (c *guestCmd) Run(a *app) error {
 	if len(c.Args) > 0 && c.Args[0] == "form" {
 		status = demo.Serve(c.Args[1:], a.stdout, a.stderr)
 	} else {
-		status = guestMain(c.Args, os.Stdin, a.stderr)
+		status = guestMain(c.Args, a.stdin, a.stderr)
 	}
 	if status != 0 {
 		return &outcome{status}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -155,7 +154,7 @@ func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (
 	if err := errors.Join(d.publish(h), ready()); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	relay(ctx, l, m.Connect, m.Done())
+	relay(ctx, l, m.place.Connect, m.place.Done())
 	return nil
 }
 
@@ -211,9 +210,4 @@ func shutWrite(c net.Conn) {
 	} else {
 		c.Close()
 	}
-}
-
-// loudly warns of a desktop without walls.
-func loudly(w io.Writer) {
-	fmt.Fprintln(w, "WARNING: --sandbox none: there are NO walls. What the model does, it does as you, on this machine, with your files and your network.")
 }

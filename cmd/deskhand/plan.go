@@ -14,6 +14,7 @@ import (
 	"github.com/deskhand/deskhand/demo"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/model/claude"
+	"github.com/deskhand/deskhand/model/script"
 )
 
 // plan is a run that was checked as far as that is possible before anything
@@ -166,38 +167,53 @@ func readFile(path string, limit int64, flag string) ([]byte, error) {
 
 // chooseModel settles what answers: a script, the API, or, without a key, the demonstration.
 func (c *runCmd) chooseModel(a *app, p *plan) error {
-	name := c.Model
+	name, err := c.Model, error(nil)
 	if file, isScript := strings.CutPrefix(name, scriptPrefix); isScript {
-		data, err := readFile(file, maxScript, "--model script:")
-		if err != nil {
+		if p.script, err = loadScript(file); err != nil {
 			return err
 		}
-		p.script, name = &scriptFile{filepath.Base(file), data}, model.Default
-		p.check = bytes.Equal(data, demo.Script) // else the script decides what is done
-	} else {
-		p.api = claude.FromEnvironment(a.env)
-		if !p.api.HasKey() && !p.api.Ambient {
-			if !c.Demo && !p.check {
-				return deskhand.Errorf("", deskhand.Unauthenticated,
-					"there is no API key for this task: set ANTHROPIC_API_KEY, play a script with --model script:FILE, or add --demo to see the built-in demonstration")
-			}
-			a.say("No ANTHROPIC_API_KEY: playing the built-in demonstration instead of a model.")
-			p.script, p.check = &scriptFile{"demonstration", demo.Script}, true
-			p.task.Text, name = demo.Task, model.Default
-		}
+		name = model.Default
+		p.check = bytes.Equal(p.script.data, demo.Script) // else the script decides what is done
 	}
-	info, err := model.Lookup(name)
-	if err != nil {
+	if p.info, err = model.Lookup(name); err != nil {
 		return usage("--model: %s", err)
 	}
-	p.info, p.task.Model = info, name
-	if err := c.effort(info, p); err != nil {
-		return err
+	p.task.Model = name
+	if err := errors.Join(c.effort(p), c.toolset(p)); err != nil || p.script != nil {
+		return firstOf(err)
 	}
-	return c.toolset(info, p)
+	p.api = claude.FromEnvironment(a.env)
+	if p.api.HasKey() || p.api.Ambient {
+		return nil
+	}
+	return c.withoutKey(a, p)
 }
 
-func (c *runCmd) effort(info model.Info, p *plan) error {
+// withoutKey turns the run into the demonstration played by its script, where
+// that is what was asked for.
+func (c *runCmd) withoutKey(a *app, p *plan) error {
+	if !c.Demo && !p.check {
+		return deskhand.Errorf("", deskhand.Unauthenticated,
+			"there is no API key for this task: set ANTHROPIC_API_KEY, play a script with --model script:FILE, or add --demo to see the built-in demonstration")
+	}
+	a.say("No ANTHROPIC_API_KEY: playing the built-in demonstration instead of a model.")
+	p.script, p.check = &scriptFile{"demonstration", demo.Script}, true
+	p.task.Text = demo.Task
+	return nil
+}
+
+func loadScript(file string) (*scriptFile, error) {
+	data, err := readFile(file, maxScript, "--model script:")
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Base(file)
+	_, err = script.Parse(name, data) // before anything starts
+	return &scriptFile{name, data}, err
+}
+
+func (c *runCmd) effort(p *plan) error {
+	info := p.info
 	if c.Effort != "" && !slices.Contains(info.Efforts, c.Effort) {
 		if len(info.Efforts) == 0 {
 			return usage("--effort: %s has no such setting; leave it out", info.ID)
@@ -211,7 +227,8 @@ func (c *runCmd) effort(info model.Info, p *plan) error {
 // spoken is the computer tools this version can drive, the best first.
 var spoken = [...]string{model.ComputerToolset}
 
-func (c *runCmd) toolset(info model.Info, p *plan) error {
+func (c *runCmd) toolset(p *plan) error {
+	info := p.info
 	if c.ToolVersion != "auto" && !info.Accepts(c.ToolVersion) {
 		return usage("--tool-version %q does not fit %s, which takes %s", c.ToolVersion, info.ID, strings.Join(info.Computer, " or "))
 	}

@@ -37,12 +37,8 @@ func newSession(ctx context.Context, a *app, p plan) (*session, error) {
 	if s.store, err = a.openStore(ctx); err != nil {
 		return nil, err
 	}
-	computers, err := a.computers(p)
-	if err != nil {
-		return nil, err
-	}
 	cfg := local.Config{
-		Store: s.store, Computers: computers,
+		Store: s.store, Computers: a.computers(p),
 		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
 			return m, p.info.Cost, nil
 		},

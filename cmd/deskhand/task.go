@@ -18,17 +18,17 @@ type taskCmd struct {
 	Export taskExportCmd `cmd:"" help:"Write a task, every step and screenshot, as one HTML page."`
 	Rm     taskRmCmd     `cmd:"" help:"Remove tasks with everything that is kept of them."`
 
-	Watch  taskLaterCmd `cmd:"" help:"Watch a task that runs elsewhere (not yet)."`
-	Answer taskLaterCmd `cmd:"" help:"Answer a question of a task (not yet)."`
-	Stop   taskLaterCmd `cmd:"" help:"Stop a task that runs elsewhere (not yet)."`
-	Resume taskLaterCmd `cmd:"" help:"Go on with a task (not yet)."`
-	Review taskLaterCmd `cmd:"" help:"Review what a task changed (not yet)."`
-	Undo   taskLaterCmd `cmd:"" help:"Undo what a task changed (not yet)."`
-	Replay taskLaterCmd `cmd:"" help:"Play a task again (not yet)."`
+	Watch  taskLaterCmd `cmd:"" passthrough:"" help:"Watch a task that runs elsewhere (not yet)."`
+	Answer taskLaterCmd `cmd:"" passthrough:"" help:"Answer a question of a task (not yet)."`
+	Stop   taskLaterCmd `cmd:"" passthrough:"" help:"Stop a task that runs elsewhere (not yet)."`
+	Resume taskLaterCmd `cmd:"" passthrough:"" help:"Go on with a task (not yet)."`
+	Review taskLaterCmd `cmd:"" passthrough:"" help:"Review what a task changed (not yet)."`
+	Undo   taskLaterCmd `cmd:"" passthrough:"" help:"Undo what a task changed (not yet)."`
+	Replay taskLaterCmd `cmd:"" passthrough:"" help:"Play a task again (not yet)."`
 }
 
 type taskLaterCmd struct {
-	later `passthrough:""`
+	later
 }
 
 // Run refuses.
