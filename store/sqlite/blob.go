@@ -27,9 +27,11 @@ func (s *Store) PutBlob(ctx context.Context, data []byte) (deskhand.Hash, error)
 	// A blob that is there is marked as wanted now, so that Remove of an older
 	// task leaves it for the event that is about to name it.
 	now := time.Now()
-	err = os.Chtimes(path, now, now)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch err = os.Chtimes(path, now, now); {
+	case errors.Is(err, fs.ErrNotExist):
 		err = writeNew(path, data)
+	case err == nil:
+		err = syncDir(filepath.Dir(path)) // whoever wrote it may not have come that far
 	}
 	return h, explain("put blob", s.dir, err)
 }

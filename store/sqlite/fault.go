@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -44,6 +43,7 @@ var errnos = map[syscall.Errno]fault{
 	syscall.EROFS:   {deskhand.Denied, readOnlyText},
 	syscall.EACCES:  {deskhand.Denied, readOnlyText},
 	syscall.EPERM:   {deskhand.Denied, readOnlyText},
+	syscall.ENOENT:  {deskhand.NotFound, "the state directory %s is gone, or cannot be made where it should be"},
 	syscall.ENOTDIR: {deskhand.Invalid, "the state directory %s is not a directory"},
 	syscall.EEXIST:  {deskhand.Invalid, "the state directory %s is not a directory"},
 }
@@ -78,8 +78,6 @@ func explain(op, dir string, err error) error {
 		f = faults[lite.Code()&0xff]
 	case errors.As(err, &errno):
 		f = errnos[errno]
-	case errors.Is(err, fs.ErrNotExist):
-		f = fault{deskhand.NotFound, "the state directory %s is gone"}
 	}
 	if f.text == "" {
 		return deskhand.E(op, deskhand.Internal, err)

@@ -1,0 +1,355 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/store"
+	"github.com/deskhand/deskhand/store/storetest"
+)
+
+func open(ctx context.Context, dir string) (store.Store, error) { return Open(ctx, dir) }
+
+func TestMain(m *testing.M) {
+	storetest.Main(open, func() { goleak.VerifyTestMain(m) })
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, open)
+}
+
+func setup(t testing.TB) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func create(t testing.TB, s *Store, notes ...string) deskhand.TaskID {
+	t.Helper()
+	id := deskhand.NewTaskID()
+	events := []deskhand.Event{deskhand.NewEvent(id, deskhand.KindTaskCreated, deskhand.TaskCreated{})}
+	for _, text := range notes {
+		events = append(events, deskhand.NewEvent(id, deskhand.KindNote, deskhand.Note{Text: text}))
+	}
+	if _, err := s.Append(t.Context(), events...); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// TestTampered changes rows behind the store's back.
+func TestTampered(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ query, want string }{
+		"first":     {`UPDATE events SET body = CAST(replace(CAST(body AS TEXT), '"system":""', '"system":"be evil"') AS BLOB) WHERE seq = 1`, "event 2 "},
+		"middle":    {`UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'one', 'two') AS BLOB) WHERE seq = 2`, "event 3 "},
+		"last":      {`UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'three', 'four') AS BLOB) WHERE seq = 4`, "event 4 "},
+		"missing":   {`DELETE FROM events WHERE seq = 3`, "event 3 "},
+		"cut":       {`DELETE FROM events WHERE seq = 4`, "event 4 "},
+		"torn":      {`UPDATE events SET body = substr(body, 1, 20) WHERE seq = 3`, "event 3 "},
+		"all":       {`UPDATE events SET body = x'00'`, "event 1 "},
+		"glance":    {`UPDATE tasks SET glance = CAST(replace(CAST(glance AS TEXT), '"cost_usd":0', '"cost_usd":9') AS BLOB)`, "at a glance"},
+		"head":      {`UPDATE tasks SET head = 'x'`, "event 4 "},
+		"no glance": {`UPDATE tasks SET glance = x'00'`, "at a glance"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			id := create(t, s, "one", "two", "three")
+			if err := s.Verify(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.write.ExecContext(t.Context(), c.query); err != nil {
+				t.Fatal(err)
+			}
+			err := s.Verify(t.Context(), id)
+			if deskhand.CodeOf(err) != deskhand.Conflict || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("verify says %v, want a conflict about %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestDamagedBlob(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	h, err := s.PutBlob(t.Context(), []byte("picture"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.blobPath(h), []byte("pictura"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Blob(t.Context(), h); deskhand.CodeOf(err) != deskhand.Conflict {
+		t.Errorf("reading a damaged blob: %v", err)
+	}
+}
+
+// TestModes checks that nobody else can read what is stored.
+func TestModes(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	create(t, s, "x")
+	if _, err := s.PutBlob(t.Context(), []byte("picture")); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(s.path("blobs"), func(path string, d fs.DirEntry, err error) error {
+		return checkMode(t, path, d, err)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range entries {
+		if err := checkMode(t, s.path(d.Name()), d, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(entries) < 4 {
+		t.Errorf("only %v in the state directory", entries)
+	}
+}
+
+func checkMode(t *testing.T, path string, d fs.DirEntry, err error) error {
+	if err != nil {
+		return err
+	}
+	info, err := d.Info()
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("%s has mode %v", path, info.Mode())
+	}
+	return err
+}
+
+// TestRemoveLeavesNothing looks for a removed task's words in every file.
+func TestRemoveLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	secret := strings.Repeat("correct horse battery staple ", 500)
+	var size int64
+	id := create(t, s, secret, "x", secret)
+	other := create(t, s, "something else")
+	h, err := s.PutBlob(t.Context(), []byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(t.Context(), deskhand.NewEvent(id, deskhand.KindNote, map[string]deskhand.Hash{"hash": h})); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.count(t, "correct horse", &size); n == 0 {
+		t.Fatal("the words are not there to begin with")
+	}
+	before := size
+	if err := s.Remove(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.count(t, "correct horse", &size); n != 0 {
+		t.Errorf("the words are still in %d files", n)
+	}
+	if n := s.count(t, string(id), &size); n != 0 {
+		t.Errorf("the id is still in %d files", n)
+	}
+	if size >= before {
+		t.Errorf("%d bytes before, %d after", before, size)
+	}
+	if _, err := os.Stat(s.leasePath(id)); !os.IsNotExist(err) {
+		t.Errorf("its lease is left: %v", err)
+	}
+	if err := s.Verify(t.Context(), other); err != nil {
+		t.Error(err)
+	}
+}
+
+// count returns how many files below the state directory hold text, and adds
+// up their sizes.
+func (s *Store) count(t *testing.T, text string, size *int64) (n int) {
+	t.Helper()
+	*size = 0
+	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte(text)) {
+			n++
+		}
+		*size += int64(len(data))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestNewerSchema(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	if _, err := s.write.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), s.dir)
+	if deskhand.CodeOf(err) != deskhand.Conflict || !strings.Contains(err.Error(), "newer deskhand") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("opening a newer store: %v", err)
+	}
+}
+
+func TestBadDirectories(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("not a directory"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	garbage := t.TempDir()
+	if err := os.WriteFile(filepath.Join(garbage, fileName), bytes.Repeat([]byte("garbage "), 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, c := range map[string]struct {
+		code deskhand.Code
+		text string
+	}{
+		file:                           {deskhand.Invalid, "is not a directory"},
+		filepath.Join(file, "below"):   {deskhand.Invalid, "is not a directory"},
+		garbage:                        {deskhand.Conflict, "is damaged"},
+		"/proc/self/no/such/directory": {deskhand.NotFound, "cannot be made"},
+	} {
+		_, err := Open(t.Context(), dir)
+		if deskhand.CodeOf(err) != c.code || !strings.Contains(fmt.Sprint(err), c.text) {
+			t.Errorf("%s: %v (%s)", dir, err, deskhand.CodeOf(err))
+		}
+	}
+}
+
+// TestOddPath checks that the directory's name is a name and nothing else.
+func TestOddPath(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "a b?_pragma=synchronous(off)&c%41#ü")
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	create(t, s, "x")
+	if _, err := os.Stat(filepath.Join(dir, fileName)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPragmas(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for name, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1", "auto_vacuum": "2", "busy_timeout": "10000"} {
+		for _, db := range []*sql.DB{s.write, s.read} {
+			var got string
+			if err := db.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&got); err != nil || got != want {
+				t.Errorf("%s is %q, %v", name, got, err)
+			}
+		}
+	}
+}
+
+// inNamespace returns a command line that runs another after a mount that only
+// it can see.
+func inNamespace(mount string) []string {
+	line := []string{"unshare", "--mount", "--propagation", "private"}
+	if os.Geteuid() != 0 {
+		line = append(line, "--map-root-user")
+	}
+	return append(line, "sh", "-c", mount+` && exec "$@"`, "sh")
+}
+
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := create(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	copied := t.TempDir()
+	wrap := inNamespace(fmt.Sprintf("mount -t tmpfs -o size=2m tmpfs %[2]s && cp -a %[1]s/. %[2]s", dir, copied))
+	line := storetest.Start(t, wrap, "fill", copied, string(id)).Line()
+	if !strings.Contains(line, "is full; free some space") {
+		t.Errorf("on a full disk it says %q", line)
+	}
+}
+
+func TestReadOnlyDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, s)
+	s.Close()
+	wrap := inNamespace(fmt.Sprintf("mount --bind %[1]s %[1]s && mount -o remount,bind,ro %[1]s", dir))
+	line := storetest.Start(t, wrap, "open", dir).Line()
+	if !strings.Contains(line, "cannot be written; check its owner and permissions") {
+		t.Errorf("on a read-only disk it says %q", line)
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	s := setup(b)
+	id := create(b, s)
+	data := deskhand.CallFinished{CallID: "t1", Result: deskhand.Text("Clicked.")}
+	for b.Loop() {
+		if _, err := s.Append(b.Context(), deskhand.NewEvent(id, deskhand.KindCallFinished, data)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAppendTwo appends two events at once, as verdict and intent are.
+func BenchmarkAppendTwo(b *testing.B) {
+	s := setup(b)
+	id := create(b, s)
+	ev := deskhand.NewEvent(id, deskhand.KindCallFinished, deskhand.CallFinished{CallID: "t1", Result: deskhand.Text("Clicked.")})
+	for b.Loop() {
+		if _, err := s.Append(b.Context(), ev, ev); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAppendWithBlob stores a screenshot of 150 kB and the event that names it.
+func BenchmarkAppendWithBlob(b *testing.B) {
+	s := setup(b)
+	id := create(b, s)
+	shot := bytes.Repeat([]byte("screen"), 25_000)
+	n := 0
+	for b.Loop() {
+		n++
+		copy(shot, fmt.Sprint(n))
+		h, err := s.PutBlob(b.Context(), shot)
+		if err != nil {
+			b.Fatal(err)
+		}
+		res := deskhand.Result{Content: []deskhand.Content{{Image: &deskhand.Image{Hash: h, MediaType: "image/png"}}}}
+		if _, err := s.Append(b.Context(), deskhand.NewEvent(id, deskhand.KindCallFinished, deskhand.CallFinished{Result: res})); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
