@@ -23,8 +23,8 @@ const (
 // signs lists what bubblewrap says when a wall cannot be built, which wall it
 // is and what to do. The first match counts.
 var signs = []struct{ says, wall, mend string }{
-	{"No permissions to create new namespace", "user namespace", "this kernel forbids user namespaces to normal users; allow them with \"sudo sysctl -w kernel.unprivileged_userns_clone=1\", or inside a container start it with user namespaces allowed"},
-	{"Creating new namespace failed: No space left", "user namespace", "the limit of user namespaces is reached; raise it with \"sudo sysctl -w user.max_user_namespaces=15000\""},
+	{"No permissions to creat", "user namespace", "this kernel forbids user namespaces to normal users; allow them with \"sudo sysctl -w kernel.unprivileged_userns_clone=1\", or inside a container start it with user namespaces allowed"},
+	{"max_*_namespaces exceeded", "user namespace", "the limit of user namespaces is reached; raise it with \"sudo sysctl -w user.max_user_namespaces=15000\", and do not nest sandboxes deeper than the kernel allows (32)"},
 	{"Creating new namespace failed: Operation not permitted", "user namespace", "namespaces are forbidden here, as in most containers; start the container with user namespaces allowed (docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined)"},
 	{"Creating new namespace failed", "user namespace", "this kernel cannot make the namespaces; it needs CONFIG_USER_NS, CONFIG_PID_NS, CONFIG_NET_NS, CONFIG_IPC_NS and CONFIG_UTS_NS"},
 	{"setting up uid map", "user namespace", apparmorMend},

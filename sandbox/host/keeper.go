@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/procfs"
 	"github.com/deskhand/deskhand/sandbox"
 )
@@ -53,6 +54,8 @@ func (p *Process) startKept(ctx context.Context, c *exec.Cmd, l launch) error {
 			err = ctx.Err()
 		case err == nil:
 			err = first.Errno
+		default: // a program that kills everything it can may be that fast
+			err = deskhand.Errorf(opExec, deskhand.Unavailable, "the program's keeper was killed while it started the program")
 		}
 		return errors.Join(err, r.Close())
 	}

@@ -95,7 +95,7 @@ func (s *Sandbox) greet(ctx context.Context, c LaunchConfig, settings []byte) er
 	if _, err := s.child.stdin.Write(settings); err != nil {
 		return s.lost(ctx, err)
 	}
-	_, err := s.Health(within, 0, -1)
+	_, err := s.health(within, "", 0, -1)
 	if err != nil && within.Err() != nil && ctx.Err() == nil {
 		return deskhand.E("", deskhand.Unavailable, limit)
 	} else if err != nil {

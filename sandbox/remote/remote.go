@@ -126,6 +126,10 @@ func (s *Sandbox) finish(cause error) {
 // Health returns how the guest stands. See guestapi.Health for wait and after;
 // a negative after leaves it out.
 func (s *Sandbox) Health(ctx context.Context, wait time.Duration, after int64) (guestapi.HealthReply, error) {
+	return s.health(ctx, "sandbox: health", wait, after)
+}
+
+func (s *Sandbox) health(ctx context.Context, op string, wait time.Duration, after int64) (guestapi.HealthReply, error) {
 	q := url.Values{}
 	if wait > 0 {
 		q.Set("wait", wait.String())
@@ -134,7 +138,7 @@ func (s *Sandbox) Health(ctx context.Context, wait time.Duration, after int64) (
 		q.Set("after", strconv.FormatInt(after, 10))
 	}
 	var h guestapi.HealthReply
-	return h, s.getJSON(ctx, "sandbox: health", guestapi.Health, q, &h)
+	return h, s.getJSON(ctx, op, guestapi.Health, q, &h)
 }
 
 // roundTripper is the transport with the token and with errors of the project.

@@ -19,7 +19,8 @@ func testKill(t *testing.T, p Place) {
 		"itself":           loop,
 	} {
 		t.Run(name, func(t *testing.T) {
-			proc := p.start(t, "rm -f pids; "+script+" \nwait; while :; do sleep 0.1; done")
+			p.run(t, "rm -f pids")
+			proc := p.start(t, script+" \nwait; while :; do sleep 0.1; done")
 			watch := p.start(t, "until [ -s pids ]; do sleep 0.01; done; cat pids")
 			out, _, _ := finish(t, watch)
 			pid := strings.TrimSpace(out)
