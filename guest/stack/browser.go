@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,13 +18,15 @@ var chromiumFlags = [...]string{
 	"--hide-crash-restore-bubble", "--noerrdialogs", "--disable-infobars", "--disable-search-engine-choice-screen",
 	"--propagate-iph-for-testing", "--simulate-outdated-no-au=Tue, 31 Dec 2099 23:59:59 GMT",
 	"--disable-features=Translate,MediaRouter,OptimizationHints,AutofillServerCommunication,GlobalMediaControls,DialMediaRouteProvider,PrivacySandboxSettings4,InterestFeedContentSuggestions,CertificateTransparencyComponentUpdater",
-	"--start-maximized",
 }
 
 // chromiumArgs keep Chromium's own sandbox, which works inside ours; only root
 // cannot have it, and then only outside of walls.
 func chromiumArgs(c Config) []string {
 	args := append([]string{}, chromiumFlags[:]...)
+	// As large as can be, yet not maximized: a Chromium that starts maximized
+	// under mutter shows no toolbar about once in seven starts.
+	args = append(args, "--window-position=0,0", fmt.Sprintf("--window-size=%d,%d", c.Size.W/c.Scale, (c.Size.H-PanelOf(c.Size, c.Scale).Height)/c.Scale))
 	if c.Scale > 1 {
 		args = append(args, "--force-device-scale-factor="+strconv.Itoa(c.Scale))
 	}
