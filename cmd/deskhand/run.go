@@ -53,7 +53,9 @@ func (c *runCmd) view(a *app) view {
 	case "stream-json":
 		return newStreamView(a.stdout)
 	}
-	return newTextView(a.stdout, a.env)
+	v := newTextView(a.stdout, a.env)
+	v.live = true
+	return v
 }
 
 // budget reads the bounds of a task.

@@ -26,7 +26,7 @@ type view interface {
 type textView struct {
 	screen *screen
 	story  *transcript.Story
-	home   string // how the person would name the program, for hints
+	live   bool // the task is driven by this program, which says on its own why it failed
 
 	turn     int
 	streamed strings.Builder // of the reply that is coming in, as the model wrote it
@@ -63,7 +63,7 @@ var shows = map[deskhand.Kind]func(*textView, json.RawMessage) error{
 	deskhand.KindCallStarted:   shower((*textView).callStarted),
 	deskhand.KindCallFinished:  shower((*textView).callFinished),
 	deskhand.KindBudgetReached: shower(func(v *textView, d deskhand.BudgetReached) { v.remark(d.Text) }),
-	deskhand.KindNote:          shower(func(v *textView, d deskhand.Note) { v.remark(d.Text) }),
+	deskhand.KindNote:          shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
 }
 
 // shower decodes an event's data before f shows it.
@@ -185,7 +185,7 @@ func (v *textView) end(t deskhand.Task) {
 	line := fmt.Sprintf("%s · %s · %s · %s · %s · %s", t.Status, plural(t.Turns, "turn"), plural(t.Calls, "call"),
 		transcript.Tokens(t.Usage), transcript.Dollars(t.CostUSD), transcript.Seconds(t.Updated.Sub(t.Created)))
 	v.screen.Line(endWords[t.Status], line)
-	if v.story.Reason != "" && t.Status != deskhand.Done {
+	if v.story.Reason != "" && t.Status != deskhand.Done && !(v.live && t.Status == deskhand.Failed) {
 		v.screen.Line(plain, plaintext.Line(v.story.Reason))
 	}
 	v.screen.Line(dim, fmt.Sprintf("deskhand task export %s writes every step and screenshot as one page.", t.ID))
