@@ -24,8 +24,7 @@ func TestMain(m *testing.M) {
 	storetest.Main(open, func() { goleak.VerifyTestMain(m) })
 }
 
-func TestStore(t *testing.T) {
-	t.Parallel()
+func TestStore(t *testing.T) { //nolint:paralleltest // part of it measures memory
 	storetest.Run(t, open)
 }
 
@@ -262,94 +261,6 @@ func TestPragmas(t *testing.T) {
 			if err := db.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&got); err != nil || got != want {
 				t.Errorf("%s is %q, %v", name, got, err)
 			}
-		}
-	}
-}
-
-// inNamespace returns a command line that runs another after a mount that only
-// it can see.
-func inNamespace(mount string) []string {
-	line := []string{"unshare", "--mount", "--propagation", "private"}
-	if os.Geteuid() != 0 {
-		line = append(line, "--map-root-user")
-	}
-	return append(line, "sh", "-c", mount+` && exec "$@"`, "sh")
-}
-
-func TestFullDisk(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	s, err := Open(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := create(t, s)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	copied := t.TempDir()
-	wrap := inNamespace(fmt.Sprintf("mount -t tmpfs -o size=2m tmpfs %[2]s && cp -a %[1]s/. %[2]s", dir, copied))
-	line := storetest.Start(t, wrap, "fill", copied, string(id)).Line()
-	if !strings.Contains(line, "is full; free some space") {
-		t.Errorf("on a full disk it says %q", line)
-	}
-}
-
-func TestReadOnlyDisk(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	s, err := Open(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	create(t, s)
-	s.Close()
-	wrap := inNamespace(fmt.Sprintf("mount --bind %[1]s %[1]s && mount -o remount,bind,ro %[1]s", dir))
-	line := storetest.Start(t, wrap, "open", dir).Line()
-	if !strings.Contains(line, "cannot be written; check its owner and permissions") {
-		t.Errorf("on a read-only disk it says %q", line)
-	}
-}
-
-func BenchmarkAppend(b *testing.B) {
-	s := setup(b)
-	id := create(b, s)
-	data := deskhand.CallFinished{CallID: "t1", Result: deskhand.Text("Clicked.")}
-	for b.Loop() {
-		if _, err := s.Append(b.Context(), deskhand.NewEvent(id, deskhand.KindCallFinished, data)); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkAppendTwo appends two events at once, as verdict and intent are.
-func BenchmarkAppendTwo(b *testing.B) {
-	s := setup(b)
-	id := create(b, s)
-	ev := deskhand.NewEvent(id, deskhand.KindCallFinished, deskhand.CallFinished{CallID: "t1", Result: deskhand.Text("Clicked.")})
-	for b.Loop() {
-		if _, err := s.Append(b.Context(), ev, ev); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkAppendWithBlob stores a screenshot of 150 kB and the event that names it.
-func BenchmarkAppendWithBlob(b *testing.B) {
-	s := setup(b)
-	id := create(b, s)
-	shot := bytes.Repeat([]byte("screen"), 25_000)
-	n := 0
-	for b.Loop() {
-		n++
-		copy(shot, fmt.Sprint(n))
-		h, err := s.PutBlob(b.Context(), shot)
-		if err != nil {
-			b.Fatal(err)
-		}
-		res := deskhand.Result{Content: []deskhand.Content{{Image: &deskhand.Image{Hash: h, MediaType: "image/png"}}}}
-		if _, err := s.Append(b.Context(), deskhand.NewEvent(id, deskhand.KindCallFinished, deskhand.CallFinished{Result: res})); err != nil {
-			b.Fatal(err)
 		}
 	}
 }
