@@ -106,13 +106,20 @@ func (s *Server) checkHeader(h http.Header) *refusal {
 // judges are the rules, in the order they are applied.
 func (s *Server) judges() []func(*request) *refusal {
 	return []func(*request) *refusal{
-		(*request).checkShape,
+		(*request).checkFields,
+		(*request).checkLength,
+		(*request).checkThinking,
+		(*request).checkEffort,
+		(*request).checkBetas,
+		(*request).checkTools,
+		(*request).checkToolChoice,
+		(*request).checkSystem,
+		(*request).checkRoles,
+		(*request).checkBlocks,
+		(*request).checkPairs,
+		(*request).checkResults,
+		s.checkImages,
+		(*request).checkMarkers,
+		(*request).checkContext,
 	}
-}
-
-func (r *request) checkShape() *refusal {
-	if len(r.turns) == 0 {
-		return invalid("messages: at least one message is required")
-	}
-	return nil
 }

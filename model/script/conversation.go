@@ -66,13 +66,13 @@ func (r *request) position() (p position, conversation string) {
 // conversation returns the conversation a request belongs to, a new one for a
 // first message. A history that is not an extension of what was sent before is refused.
 func (s *Server) conversation(r *request) (*conversation, *refusal) {
-	start, setup, history := digest(r.turns[0].role, r.turns[0].digests()), r.setupDigest(), r.digests()
+	start, setup, history := digest(r.turns[0].blocks[0].digest()), r.setupDigest(), r.digests()
 	_, named := r.position()
 	begins := len(r.turns) == 1
 	for i := len(s.conversations) - 1; i >= 0; i-- {
 		c := s.conversations[i]
 		switch {
-		case begins && c.start == start && len(c.history) <= len(history) && c.open:
+		case begins && c.start == start && c.open:
 		case !begins && named != "" && c.id == named:
 		case !begins && named == "" && c.start == start:
 		default:
@@ -192,6 +192,7 @@ func (c *conversation) remember(r *request, a answer, at position) error {
 		return errors.New("script: the reply cannot be read back")
 	}
 	if len(content) == 0 {
+		c.open = true
 		c.empty[at.step] = len(c.history)
 		return nil
 	}
@@ -229,7 +230,7 @@ func (r *request) assistants() int {
 func (s *Script) reply(r *request, st step, conversation string, at position) ([]sent, string, error) {
 	see := &sight{request: r}
 	blocks, err := s.blocks(see, st, fmt.Sprintf("toolu_%s_%d", conversation, at.step))
-	var missing notSeen
+	var missing notYet
 	if errors.As(err, &missing) {
 		if at.looks >= s.tries {
 			return nil, "", s.errorf(st.line, "%v, after %d looks", missing, at.looks)
@@ -262,8 +263,8 @@ func (s *Script) blocks(see *sight, st step, idPrefix string) ([]sent, error) {
 		if err != nil {
 			return nil, s.errorf(w.line, "%v", err)
 		}
-		if img == nil || !w.met(img) {
-			return nil, notSeen{w.what.text}
+		if err := w.check(img); err != nil {
+			return nil, err
 		}
 	}
 	var out []sent
@@ -278,7 +279,7 @@ func (s *Script) blocks(see *sight, st step, idPrefix string) ([]sent, error) {
 			out = append(out, one)
 		case b.call != nil:
 			one, err := see.call(*b.call, id)
-			var missing notSeen
+			var missing notYet
 			if err != nil && !errors.As(err, &missing) {
 				err = s.errorf(b.line, "%v", err)
 			}

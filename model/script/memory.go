@@ -68,9 +68,9 @@ func (r *request) digests() []string {
 	return all
 }
 
-// setupDigest names what must not change within a conversation.
+// setupDigest names what must not change within a conversation, besides its history.
 func (r *request) setupDigest() string {
-	parts := []string{r.info.ID, canonical(r.System)}
+	parts := []string{canonical(r.System)}
 	for _, t := range r.Tools {
 		parts = append(parts, canonical(t))
 	}

@@ -75,15 +75,28 @@ func parseCondition(words []string) (condition, error) {
 	return condition{gone: words[0] == "gone", what: s}, err
 }
 
-// notSeen is a place that the screenshot does not show.
-type notSeen struct{ place string }
+// notYet is a screen that is not as a step needs it, which may pass.
+type notYet struct{ what string }
 
-func (e notSeen) Error() string { return fmt.Sprintf("no area of %s is on the screenshot", e.place) }
+func (e notYet) Error() string { return e.what }
 
-// met reports whether the condition holds on an image.
-func (c condition) met(img *image.RGBA) bool {
+func (s selector) missing() notYet {
+	return notYet{fmt.Sprintf("no area of %s is on the screenshot", s.text)}
+}
+
+// check returns a notYet when the condition does not hold on an image.
+func (c condition) check(img *image.RGBA) error {
+	if img == nil {
+		return c.what.missing()
+	}
 	_, found := c.what.find(img)
-	return found != c.gone
+	switch {
+	case found && c.gone:
+		return notYet{fmt.Sprintf("an area of %s is still on the screenshot", c.what.text)}
+	case !found && !c.gone:
+		return c.what.missing()
+	}
+	return nil
 }
 
 // placeWord is what a placeholder begins with. Other strings that begin with an

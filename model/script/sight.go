@@ -63,11 +63,11 @@ func (s *sight) call(c call, id string) (sent, error) {
 			return nil, err
 		}
 		if img == nil {
-			return nil, notSeen{p.what.text}
+			return nil, p.what.missing()
 		}
 		r, found := p.what.find(img)
 		if !found {
-			return nil, notSeen{p.what.text}
+			return nil, p.what.missing()
 		}
 		return []byte(p.fill(p.what, r)), nil
 	})
