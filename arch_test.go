@@ -31,7 +31,7 @@ var allow = map[string]string{
 	"guest":         "desktop desktop/x11 sandbox sandbox/host", // the program inside
 	"guest/stack":   "desktop desktop/x11",                      // drives the display it builds
 	"agent":         "model tool policy",                        // no driver, no HTTP, no SDK
-	"machine":       "sandbox sandbox/bwrap sandbox/host sandbox/remote desktop desktop/remote tool tool/computer tool/bash tool/editor",
+	"machine":       "sandbox sandbox/bwrap sandbox/host sandbox/remote desktop desktop/remote guest/stack tool tool/computer tool/bash tool/editor",
 	"engine":        "agent store tool",
 	"engine/local":  "agent model policy store tool",
 

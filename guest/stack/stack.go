@@ -12,7 +12,6 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -127,16 +126,6 @@ func New(c Config) (*Stack, error) {
 		files: private{dir: dir, bin: filepath.Join(dir, "bin"), bus: filepath.Join(c.RuntimeDir, "bus")},
 		logs:  map[string]*logFile{},
 	}, nil
-}
-
-// Parse is New of a Config in JSON.
-func Parse(config json.RawMessage, log *slog.Logger) (*Stack, error) {
-	c := Config{}
-	if err := json.Unmarshal(config, &c); err != nil {
-		return nil, deskhand.Errorf("display stack", deskhand.Invalid, "the display's settings cannot be read: %w", err)
-	}
-	c.Log = log
-	return New(c)
 }
 
 // Start prepares the home directory, begins to start the programs and returns;

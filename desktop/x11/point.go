@@ -1,0 +1,152 @@
+package x11
+
+import (
+	"context"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/desktop"
+	"github.com/deskhand/deskhand/internal/xwire"
+)
+
+// Buttons of the X protocol.
+var buttons = map[desktop.Button]byte{desktop.ButtonLeft: 1, desktop.ButtonMiddle: 2, desktop.ButtonRight: 3}
+
+var wheel = map[desktop.Direction]byte{desktop.Up: 4, desktop.Down: 5, desktop.Left: 6, desktop.Right: 7}
+
+// Deliberate times, kept by the X server between events of one write.
+const (
+	clickGap  = 12 // ms between the clicks of a double click: Chromium takes two presses of the same millisecond for one
+	dragSteps = 10
+	dragPause = 8 // ms between steps of a drag, so that programs see a path and not a jump
+)
+
+func (h *hands) checkMove(j *job) error {
+	if j.Point == nil {
+		return invalid("A move needs a point.")
+	}
+	return nil
+}
+
+func (h *hands) checkClick(j *job) error {
+	if j.count < 1 || j.count > 3 {
+		return invalid("A click has a count of 1 to 3.")
+	}
+	return nil
+}
+
+func (h *hands) checkButton(*job) error { return nil }
+
+func (h *hands) checkDrag(j *job) error {
+	if j.From == nil || j.Point == nil {
+		return invalid("A drag needs a start and an end.")
+	}
+	return nil
+}
+
+func (h *hands) checkScroll(j *job) error {
+	if _, ok := wheel[j.Direction]; !ok {
+		return invalid("unknown direction '%s'; use up, down, left or right", printable(string(j.Direction)))
+	}
+	if j.count < 1 || j.count > desktop.MaxScroll {
+		return invalid("A scroll has 1 to %d wheel clicks.", desktop.MaxScroll)
+	}
+	return nil
+}
+
+func (h *hands) doMove(ctx context.Context, j *job) error {
+	var b xwire.Batch
+	h.motion(&b, *j.Point, 0)
+	return h.land(ctx, &b, j.Point)
+}
+
+func (h *hands) doClick(ctx context.Context, j *job) error {
+	return h.withModifiers(ctx, j, func(b *xwire.Batch) {
+		for i := range j.count {
+			delay := uint32(0)
+			if i > 0 {
+				delay = clickGap
+			}
+			h.press(b, j.button, delay, false)
+			h.release(b, j.button, 0)
+		}
+	})
+}
+
+func (h *hands) doPress(ctx context.Context, j *job) error {
+	var b xwire.Batch
+	h.press(&b, j.button, 0, true)
+	return h.conn.Round(ctx, &b)
+}
+
+func (h *hands) doRelease(ctx context.Context, j *job) error {
+	var b xwire.Batch
+	h.release(&b, j.button, 0)
+	return h.conn.Round(ctx, &b)
+}
+
+func (h *hands) doScroll(ctx context.Context, j *job) error {
+	return h.withModifiers(ctx, j, func(b *xwire.Batch) {
+		for range j.count {
+			h.press(b, wheel[j.Direction], 0, false)
+			h.release(b, wheel[j.Direction], 0)
+		}
+	})
+}
+
+// doDrag goes through points in between with pauses: toolkits begin a drag
+// only after a few pixels of motion, and look for a target at each motion. The
+// last point is passed twice, so that the target has been found before the drop.
+func (h *hands) doDrag(ctx context.Context, j *job) error {
+	from, to := *j.From, *j.Point
+	start := *j
+	start.Point = j.From
+	return h.withModifiersAt(ctx, &start, j.Point, func(b *xwire.Batch) {
+		h.press(b, j.button, 0, false)
+		for i := 1; i <= dragSteps; i++ {
+			at := deskhand.ScreenPoint{X: from.X + (to.X-from.X)*i/dragSteps, Y: from.Y + (to.Y-from.Y)*i/dragSteps}
+			h.motion(b, at, dragPause)
+		}
+		h.motion(b, to, dragPause)
+		h.release(b, j.button, dragPause)
+	})
+}
+
+// withModifiers moves to the job's point, if any, and does what add adds
+// between the press and the release of the job's modifiers.
+func (h *hands) withModifiers(ctx context.Context, j *job, add func(*xwire.Batch)) error {
+	return h.withModifiersAt(ctx, j, j.Point, add)
+}
+
+// withModifiersAt is withModifiers that expects the pointer at end afterwards.
+func (h *hands) withModifiersAt(ctx context.Context, j *job, end *deskhand.ScreenPoint, add func(*xwire.Batch)) error {
+	codes, err := h.modifierCodes(ctx, j)
+	if err != nil {
+		return err
+	}
+	var b xwire.Batch
+	if j.Point != nil {
+		h.motion(&b, *j.Point, 0)
+	}
+	for _, code := range codes {
+		h.key(&b, code, true)
+	}
+	add(&b)
+	for i := range codes {
+		h.key(&b, codes[len(codes)-1-i], false)
+	}
+	return h.land(ctx, &b, end)
+}
+
+// land sends the batch, waits until it is processed, and checks that the
+// pointer is at the expected point. nil expects nothing.
+func (h *hands) land(ctx context.Context, b *xwire.Batch, want *deskhand.ScreenPoint) error {
+	r, err := ask(ctx, h.conn, b, askPointer(b, h.conn.Setup.Root))
+	if err != nil {
+		return err
+	}
+	if p := readPointer(r); want != nil && p.at != *want {
+		return deskhand.Errorf("x11: input", deskhand.Unavailable, "the pointer is at (%d, %d) and not at (%d, %d): a program confines it, or somebody moved it",
+			p.at.X, p.at.Y, want.X, want.Y)
+	}
+	return nil
+}

@@ -1,0 +1,297 @@
+// Package machine assembles one computer: a sandbox, the guest and a desktop
+// inside it, and the tools that reach them.
+//
+// Trust: what runs on the machine is hostile. The loop, the key and the journal
+// never come near it; it gets a home of its own, a few harmless words of the
+// environment, and answers through the guest only. The driver None has no
+// walls: what runs there can do whatever this user can, which is why nothing
+// chooses it but a person.
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/desktop"
+	desktopremote "github.com/deskhand/deskhand/desktop/remote"
+	"github.com/deskhand/deskhand/internal/guestapi"
+	"github.com/deskhand/deskhand/sandbox"
+	"github.com/deskhand/deskhand/sandbox/bwrap"
+	"github.com/deskhand/deskhand/sandbox/remote"
+	"github.com/deskhand/deskhand/tool"
+	"github.com/deskhand/deskhand/tool/computer"
+)
+
+const op = "computer: start"
+
+// Driver names what stands between a computer and this machine.
+type Driver string
+
+// The drivers.
+const (
+	Bwrap Driver = "bwrap" // walls of bubblewrap
+	None  Driver = "none"  // no walls at all
+)
+
+// Private is the Home that is made for one computer and goes with it.
+const Private = "private"
+
+// Named limits.
+const (
+	readyLimit  = 60 * time.Second // for the desktop, from nothing
+	noticesWait = 30 * time.Minute // one long poll
+)
+
+// Config says what computer to make.
+type Config struct {
+	Binary string        // the deskhand program, which is the guest inside; default: this program's own file
+	Args   []string      // its arguments; default: guest
+	Driver Driver        // default: Bwrap
+	Screen deskhand.Size // default: 1280x800
+	Scale  int           // magnification of everything on the display, 1 to 3; default: 1
+
+	// Dir is a private directory of the host, in which home and log are made.
+	// Default: a temporary one.
+	Dir string
+	// Home is Private, or an existing directory of the host that becomes the
+	// home and is kept. Default: Private.
+	Home string
+	// Keep leaves the private home and the logs in Dir after Close. Default: they are removed.
+	Keep bool
+
+	Binds   []bwrap.Bind // host folders visible inside; default: none. None sees everything anyway
+	Locale  string       // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
+	Environ []string     // the host's environment, of which the locale, TZ and TERM are used; default: none of it
+
+	Computer computer.Config // the computer tool; see there
+
+	Log *slog.Logger // default: nothing is logged
+}
+
+func (c Config) withDefaults() Config {
+	if c.Args == nil {
+		c.Args = []string{"guest"}
+	}
+	if c.Driver == "" {
+		c.Driver = Bwrap
+	}
+	if c.Screen == (deskhand.Size{}) {
+		c.Screen = deskhand.Size{W: 1280, H: 800}
+	}
+	if c.Scale == 0 {
+		c.Scale = 1
+	}
+	if c.Home == "" {
+		c.Home = Private
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// drivers start the sandbox of a computer.
+var drivers = map[Driver]func(context.Context, Config, *directories) (*remote.Sandbox, error){
+	Bwrap: startWalled,
+	None:  startOpen,
+}
+
+// Machine is one running computer. Methods may be called concurrently.
+type Machine struct {
+	sandbox *remote.Sandbox
+	desktop desktop.Desktop
+	tools   *tool.Set
+	dirs    *directories
+	log     *slog.Logger
+
+	cancel context.CancelFunc // of follow
+	follow sync.WaitGroup
+
+	mu      sync.Mutex
+	notices []string
+	close   sync.Once
+	closed  error // of the first Close
+}
+
+// Up makes a computer and returns when its desktop is ready. When that fails
+// nothing of it is left.
+//
+// Invalid: c makes no sense. Unavailable: the sandbox cannot be built, or a
+// program of the desktop does not start; the text names which, with the last
+// thing that it said. Canceled.
+func Up(ctx context.Context, c Config) (*Machine, error) {
+	c = c.withDefaults()
+	if c.Binary == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, deskhand.Errorf(op, deskhand.Internal, "this program's own file cannot be found: %w", err)
+		}
+		c.Binary = exe
+	}
+	start, ok := drivers[c.Driver]
+	if !ok {
+		return nil, deskhand.Errorf(op, deskhand.Invalid, "there is no sandbox %q; choose bwrap or none", c.Driver)
+	}
+	dirs, err := makeDirectories(c)
+	if err != nil {
+		return nil, deskhand.E(op, "", err)
+	}
+	sb, err := start(ctx, c, dirs)
+	if err != nil {
+		return nil, errors.Join(err, dirs.remove())
+	}
+	m := &Machine{sandbox: sb, dirs: dirs, log: c.Log}
+	if err := m.furnish(ctx, c); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// furnish waits for the desktop and makes the tools.
+func (m *Machine) furnish(ctx context.Context, c Config) error {
+	seen, err := m.ready(ctx)
+	if err != nil {
+		return err
+	}
+	m.desktop = desktopremote.New(m.sandbox.HTTP(), "")
+	if m.tools, err = tools(m.desktop, m.sandbox, c); err != nil {
+		return deskhand.E(op, "", err)
+	}
+	follow, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	m.cancel = cancel
+	m.follow.Go(func() { m.watch(follow, seen) })
+	return nil
+}
+
+// ready returns when the desktop is, with the number of the last notice.
+func (m *Machine) ready(ctx context.Context) (int64, error) {
+	limit := fmt.Errorf("the desktop did not become ready within %s", readyLimit)
+	within, cancel := context.WithTimeoutCause(ctx, readyLimit, limit)
+	defer cancel()
+	h, err := m.sandbox.Health(within, readyLimit, -1)
+	switch {
+	case h.Failed != "":
+		return 0, deskhand.Errorf(op, deskhand.Unavailable, "%s", h.Failed)
+	case ctx.Err() == nil && (within.Err() != nil || err == nil && !h.Ready):
+		return 0, deskhand.Errorf(op, deskhand.Unavailable, "%w (%s)", limit, states(h.Programs))
+	case err != nil:
+		return 0, deskhand.E(op, "", err)
+	}
+	m.take(h.Notices)
+	return last(h.Notices, 0), nil
+}
+
+// states says how programs stand, for an error.
+func states(programs []guestapi.Program) string {
+	text := "its programs:"
+	for _, p := range programs {
+		text += " " + p.Name + " " + p.State
+	}
+	return text
+}
+
+// watch collects notices until ctx ends or the machine is gone.
+func (m *Machine) watch(ctx context.Context, after int64) {
+	failed := ""
+	for {
+		h, err := m.sandbox.Health(ctx, noticesWait, after)
+		if err != nil {
+			if ctx.Err() == nil {
+				m.log.Warn("computer does not answer any more", "err", err)
+				m.note("The computer is gone.")
+			}
+			return
+		}
+		m.take(h.Notices)
+		after = last(h.Notices, after)
+		if h.Failed != failed && h.Failed != "" {
+			m.note(h.Failed)
+			failed = h.Failed
+		}
+	}
+}
+
+func last(notices []guestapi.Notice, before int64) int64 {
+	for _, n := range notices {
+		before = max(before, n.N)
+	}
+	return before
+}
+
+func (m *Machine) take(notices []guestapi.Notice) {
+	for _, n := range notices {
+		m.note(n.Text)
+	}
+}
+
+func (m *Machine) note(text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.notices = append(m.notices, text)
+}
+
+// Desktop is the computer's display.
+func (m *Machine) Desktop() desktop.Desktop { return m.desktop }
+
+// Sandbox is where the computer's programs run.
+func (m *Machine) Sandbox() sandbox.Sandbox { return m.sandbox }
+
+// Logs is the host directory in which the programs of the desktop write what
+// they say. It is gone after Close unless Config.Keep.
+func (m *Machine) Logs() string { return m.dirs.logs }
+
+// Health says how the desktop's programs stand, and what the guest holds.
+func (m *Machine) Health(ctx context.Context) (guestapi.HealthReply, error) {
+	return m.sandbox.Health(ctx, 0, -1)
+}
+
+// Tools is what a model may call: the computer, bash and the editor.
+func (m *Machine) Tools() *tool.Set { return m.tools }
+
+// Notices returns what happened since the last call, one sentence each.
+func (m *Machine) Notices() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := m.notices
+	m.notices = nil
+	return out
+}
+
+// Close ends everything on the computer and removes what was private to it. It
+// returns when nothing runs any more, and may be called twice.
+func (m *Machine) Close() error {
+	m.close.Do(func() {
+		if m.cancel != nil {
+			m.cancel()
+		}
+		err := m.sandbox.Close()
+		m.follow.Wait()
+		if m.desktop != nil {
+			err = errors.Join(err, m.desktop.Close())
+		}
+		if err == nil { // else something may still write there
+			err = m.dirs.remove()
+		}
+		m.closed = deskhand.E("computer: close", "", err)
+	})
+	return m.closed
+}
+
+// tools makes what a model may call.
+func tools(d desktop.Desktop, sb sandbox.Sandbox, c Config) (*tool.Set, error) {
+	screen, err := computer.New(d, c.Computer)
+	if err != nil {
+		return nil, err
+	}
+	return tool.NewSet(screen)
+}
+
+// logPath is the log of the guest itself.
+func logPath(d *directories) string { return filepath.Join(d.logs, "guest.log") }

@@ -1,0 +1,336 @@
+package bash_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/tool/bash"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// shell is a bash tool with a directory of its own.
+type shell struct {
+	t   *testing.T
+	b   *bash.Bash
+	dir string
+}
+
+func open(t *testing.T, c bash.Config) *shell {
+	t.Helper()
+	if c.Dir == "" {
+		c.Dir = home(t)
+	}
+	b, err := bash.New(host{}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &shell{t, b, c.Dir}
+}
+
+func (s *shell) raw(input string) deskhand.Result {
+	s.t.Helper()
+	r, err := s.b.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(input)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+func (s *shell) run(command string) (string, bool) {
+	s.t.Helper()
+	in, _ := json.Marshal(map[string]string{"command": command})
+	r := s.raw(string(in))
+	return r.Content[0].Text, r.IsError
+}
+
+func (s *shell) want(command, want string, failed bool) {
+	s.t.Helper()
+	got, isError := s.run(command)
+	if got != want || isError != failed {
+		s.t.Errorf("%s\n got %q (error %v)\nwant %q (error %v)", command, got, isError, want, failed)
+	}
+}
+
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	for _, c := range []struct {
+		command, want string
+		failed        bool
+	}{
+		{"echo hello", "hello", false},
+		{"true", "(no output)", false},
+		{"false", "(no output)\nexit code: 1", true},
+		{"echo out; echo err >&2", "out\n[stderr]\nerr", false},
+		{"echo err >&2; exit_with() { return 7; }; exit_with", "[stderr]\nerr\nexit code: 7", true},
+		{"printf 'no newline'", "no newline", false},
+		{"printf '\\n\\n  indented\\n'", "\n\n  indented", false},
+		{"cat <<'EOF'\nhere $doc 'quoted' \"twice\"\nEOF", "here $doc 'quoted' \"twice\"", false},
+		{"for i in 1 2 3\ndo\n  echo $i\ndone", "1\n2\n3", false},
+		{"echo 'it'\\''s'", "it's", false},
+		{"echo a \\\n b", "a b", false},
+		{"# only a comment", "(no output)", false},
+		{"cat", "(no output)", false},
+		{"read x; echo \"[$x]\"", "[]", false},
+		{"python3 -c 'import sys; print(len(sys.stdin.read()))'", "0", false},
+		{"echo é 世界 😀", "é 世界 😀", false},
+		{"printf '\\033[31mred\\033[0m \\033]0;title\\007plain\\n'", "red plain", false},
+		{"printf 'bell\\007 bad\\377 esc\\033'", `bell\x07 bad\xff esc\x1b`, false},
+		{"printf '1%%\\r50%%\\r100%%\\r\\n'", "1%\n50%\n100%", false},
+		{"nosuchcommand_x", "[stderr]\nbash: nosuchcommand_x: command not found\nexit code: 127", true},
+		{"sh -c 'kill -KILL $$'", "[stderr]\nKilled\nexit code: 137", true},
+		{"echo !! $HISTFILE.", "!! .", false},
+		{"set -o | grep -c '^history.*off'", "1", false},
+		{"tty", "not a tty\nexit code: 1", true},
+	} {
+		s.want(c.command, c.want, c.failed)
+	}
+}
+
+func TestBrokenSyntaxDoesNotWedge(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	for _, c := range []string{`echo "open`, `echo 'open`, "if true; then", "cat <<EOF\nnever ended", "{ echo", "((", "echo )", "`", "$(", "do", "\\", "}; }"} {
+		if text, _ := s.run(c); strings.Contains(text, "session") {
+			t.Errorf("%q: %q", c, text)
+		}
+		s.want("echo alive", "alive", false)
+	}
+}
+
+func TestStatePersists(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	s.want("mkdir sub; cd sub; x=5; export Y=six; f() { echo f $1; }; alias g='echo g'; umask 027", "(no output)", false)
+	s.want("pwd; echo $x $Y; f 1; g 2; sh -c 'echo $Y'; umask", s.dir+"/sub\n5 six\nf 1\ng 2\nsix\n0027", false)
+	if r := s.raw(`{"restart":true}`); r.Content[0].Text != "Bash session restarted" || r.IsError {
+		t.Errorf("restart: %+v", r)
+	}
+	s.want("pwd; echo [$x$Y]", s.dir+"\n[]", false)
+}
+
+func TestExitEndsTheSession(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	s.run("x=1; sleep 60 & echo $! > pid")
+	lost := "\nThe command ended the shell. Its directory, variables, functions and jobs are lost; the next command starts a new session."
+	s.want("echo bye; exit 3", "bye\nexit code: 3"+lost, true)
+	s.want("echo [$x]", "[]", false)
+	s.want("kill -0 $(cat pid) && echo background lives", "background lives", false)
+	s.want("exit", "(no output)\nexit code: 0"+lost, false)
+	s.want("set -e; false", "(no output)\nexit code: 1"+lost, true)
+	s.want("exec echo gone", "gone\nexit code: 0"+lost, false)
+	s.want("kill -KILL $$", "(no output)\nexit code: 137"+lost, true)
+	s.want("echo again", "again", false)
+}
+
+func TestTimeLimit(t *testing.T) {
+	t.Parallel()
+	said := "Error: command did not finish within 0.3 seconds\nIt was stopped. The session is still usable; run long commands in the background with output to a file."
+	for name, command := range map[string]string{
+		"program":         "sleep 600; echo not reached >> $F",
+		"pipeline":        "sleep 600 | cat; echo not reached >> $F",
+		"subshell":        "(sleep 600; echo not reached >> $F); echo not reached >> $F",
+		"substitution":    "x=$(sleep 600; echo not reached >> $F); echo not reached >> $F",
+		"function":        "f() { sleep 600; echo not reached >> $F; }; f; echo not reached >> $F",
+		"builtin loop":    "while :; do :; done; echo not reached >> $F",
+		"program loop":    "while :; do sleep 0.01; done; echo not reached >> $F",
+		"waiting":         "sleep 600 & wait; echo not reached >> $F",
+		"deaf":            "sh -c 'trap \"\" TERM INT HUP; sleep 600; sleep 600'; echo not reached >> $F",
+		"own group":       "bash -c 'set -m; sleep 600 & wait'; echo not reached >> $F",
+		"fifo":            "mkfifo $F.p; read x < $F.p; echo not reached >> $F",
+		"several lines":   "sleep 600\necho not reached >> $F\nsleep 600",
+		"trap on return":  "trap 'echo trapped >/dev/null' RETURN; sleep 600; echo not reached >> $F",
+		"flooding output": "yes; echo not reached >> $F",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, bash.Config{Timeout: 300 * time.Millisecond})
+			file := filepath.Join(s.dir, "reached")
+			s.run("kept=yes; F=" + file + "; sleep 30 &")
+			text, failed := s.run(command)
+			if !strings.HasSuffix(text, said) || !failed {
+				t.Errorf("got %q", text)
+			}
+			s.want("echo $kept; jobs -r | grep -c 'sleep 30'; pgrep -f \"sleep 60[0]\" --session $$", "yes\n1\nexit code: 1", true)
+			if _, err := os.Stat(file); err == nil {
+				t.Error("the command went on after it was stopped")
+			}
+		})
+	}
+}
+
+func TestStopBeyondInterrupt(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{Timeout: 300 * time.Millisecond})
+	text, failed := s.run("trap '' INT; while :; do :; done")
+	if !strings.Contains(text, "the bash session was restarted") || !failed {
+		t.Errorf("got %q", text)
+	}
+	s.want("echo alive", "alive", false)
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	s.run("x=kept")
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	_, err := s.b.Run(ctx, deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"sleep 600"}`)})
+	if deskhand.CodeOf(err) != deskhand.Canceled || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	s.want("echo $x", "kept", false)
+}
+
+func TestBackgroundOutputStaysWithItsCall(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	s.run("(while :; do echo LATE; echo LATE >&2; done) & disown")
+	s.run("setsid sh -c 'while :; do echo LATE; sleep 0.001; done' &")
+	for range 20 {
+		text, _ := s.run("echo one; sleep 0.01; echo two >&2")
+		if text != "one\n[stderr]\ntwo" {
+			t.Fatalf("got %q", text)
+		}
+	}
+	s.want("pgrep -fc 'echo LAT[E]' -s $$ >/dev/null && echo still running", "still running", false)
+	s.run("pkill -f 'echo LAT[E]'")
+}
+
+func TestMarkersCannotBeForged(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	for _, c := range []struct{ command, want string }{
+		// what the shell says of itself never reaches a command's streams, and the other way round
+		{"echo end x 0; echo begin x; sleep 0.1; echo real", "end x 0\nbegin x\nreal"},
+		{"set | grep -c 'end %s'; history | wc -l", "0\n0\nexit"},
+		{"PROMPT_COMMAND='echo end x 0; echo junk'; echo real", "real"},
+		{"PS1='$ '; PS2='> '; echo real", "real"},
+		{"echo real", "real"},
+		{"printf 'end x 0\\n' > /proc/$$/fd/255 2>/dev/null; echo real", "real"},
+		// a status told early by a command that digs in the shell's own descriptors is overruled by the shell's
+		{"for f in /proc/$$/fd/*; do [ -p $f ] && (printf 'end x 0\\nshell 1\\n' > $f) 2>/dev/null; done; echo real", "real"},
+		{"set -x; echo real", "real\n[stderr]\n++ echo real"},
+	} {
+		if got, _ := s.run(c.command); got != c.want && c.want[len(c.want)-4:] != "exit" {
+			t.Errorf("%s: got %q, want %q", c.command, got, c.want)
+		}
+	}
+	if got, _ := s.run("echo traced"); !strings.HasPrefix(got, "traced\n") || strings.Contains(got, "end") {
+		t.Errorf("after set -x: %q", got)
+	}
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{MaxOutput: 100})
+	s.want("seq 1 20", strings.TrimRight(seq(1, 20), "\n"), false)
+	got, _ := s.run("seq 1 100000")
+	want := "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n... Output truncated (100000 total lines) ...\n"
+	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "99999\n100000") || len(got) > 300 {
+		t.Errorf("got %q", got)
+	}
+	got, _ = s.run("printf 'é%.0s' $(seq 1 1000)")
+	if strings.Contains(got, `\x`) || !strings.Contains(got, "(1 total lines)") {
+		t.Errorf("cut inside a character: %q", got)
+	}
+	got, _ = s.run("head -c 50000000 /dev/zero | tr '\\0' x; echo; echo last")
+	if !strings.Contains(got, "bytes left out") || !strings.HasSuffix(got, "last") {
+		t.Errorf("got %.200q", got)
+	}
+}
+
+func seq(from, to int) string {
+	var b strings.Builder
+	for i := from; i <= to; i++ {
+		b.WriteString(strings.TrimSpace(string(mustJSON(i))) + "\n")
+	}
+	return b.String()
+}
+
+func mustJSON(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
+func TestInput(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	for in, want := range map[string]string{
+		`{}`:                              "command: expected a string",
+		``:                                "input: expected an object",
+		`null`:                            "input: expected an object",
+		`[]`:                              "input: expected an object",
+		`"ls"`:                            "input: expected an object",
+		`{"command":null}`:                "command: expected a string",
+		`{"command":5}`:                   "command: expected a string",
+		`{"command":["ls"]}`:              "command: expected a string",
+		`{"command":""}`:                  "command: is empty; there is nothing to run",
+		`{"command":" \n"}`:               "command: is empty; there is nothing to run",
+		`{"command":"a\u0000b"}`:          "command: contains a NUL character",
+		`{"command":"\ud800"}`:            "command: contains half of a surrogate pair",
+		`{"command":"ls","command":"rm"}`: "command: given more than once",
+		`{"command":"ls","timeout":5}`:    "timeout: unknown field",
+		`{"Command":"ls"}`:                "command: expected a string; Command: unknown field",
+		`{"restart":"yes"}`:               "restart: expected true or false; command: expected a string",
+		`{"restart":false}`:               "command: expected a string",
+		`{"command":"ls"`:                 "input: not valid JSON",
+	} {
+		if r := s.raw(in); !r.IsError || r.Content[0].Text != "invalid input for tool 'bash': "+want {
+			t.Errorf("%s: got %q, want %q", in, r.Content[0].Text, want)
+		}
+	}
+	if r := s.raw(`{"restart":true,"command":"ls"}`); !strings.Contains(r.Content[0].Text, "was not run") {
+		t.Errorf("got %q", r.Content[0].Text)
+	}
+}
+
+func TestLongCommand(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	long := strings.Repeat("x", 1<<19)
+	s.want("echo "+long+" | wc -c", "524289", false)
+}
+
+func TestSpec(t *testing.T) {
+	t.Parallel()
+	s := open(t, bash.Config{})
+	if got := string(s.b.Spec().Entry); got != `{"type":"bash_20250124","name":"bash"}` {
+		t.Errorf("entry %s", got)
+	}
+	if _, err := bash.New(host{}, bash.Config{Version: "bash_2030"}); deskhand.CodeOf(err) != deskhand.Invalid {
+		t.Errorf("got %v", err)
+	}
+}
+
+func BenchmarkCommand(b *testing.B) {
+	t, err := bash.New(host{}, bash.Config{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer t.Close()
+	for b.Loop() {
+		if r, err := t.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"echo hi"}`)}); err != nil || r.IsError {
+			b.Fatal(r, err)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package bash
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/deskhand/deskhand/internal/printable"
+)
+
+// capture keeps the start and the end of one stream of one command, in bounded
+// memory, up to a marker that is made only after the command has ended.
+type capture struct {
+	sealed chan struct{} // closed at the marker, or at the end of the stream
+
+	mu     sync.Mutex
+	half   int
+	head   []byte
+	tail   []byte // the last bytes, at most twice half
+	total  int64
+	lines  int64
+	marker []byte
+	closed bool
+}
+
+func newCapture(limit int) *capture {
+	return &capture{sealed: make(chan struct{}), half: max(1, limit/2)}
+}
+
+// drain reads r to its end: what comes after the marker belongs to no call, but
+// a program that goes on writing must not block or die of it.
+func (c *capture) drain(r io.Reader) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buffer)
+		c.add(buffer[:n])
+		if err != nil {
+			c.seal()
+			return
+		}
+	}
+}
+
+// expect sets the marker. It must not have been sent yet.
+func (c *capture) expect(marker string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.marker = []byte(marker)
+}
+
+func (c *capture) seal() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sealLocked()
+}
+
+func (c *capture) sealLocked() {
+	if !c.closed {
+		c.closed = true
+		close(c.sealed)
+	}
+}
+
+func (c *capture) add(p []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.total += int64(len(p))
+	c.lines += int64(bytes.Count(p, []byte{'\n'}))
+	if n := min(len(p), c.half-len(c.head)); n > 0 {
+		c.head = append(c.head, p[:n]...)
+	}
+	c.tail = append(c.tail, p...)
+	if c.marker != nil {
+		if at := bytes.Index(c.tail, c.marker); at >= 0 {
+			c.cut(len(c.tail) - at)
+			c.sealLocked()
+		}
+	}
+	if keep := c.half + len(c.marker); len(c.tail) > 2*keep {
+		c.tail = append(c.tail[:0], c.tail[len(c.tail)-keep:]...)
+	}
+}
+
+// cut takes the last n bytes away again: the marker, and what a background
+// program wrote right after it.
+func (c *capture) cut(n int) {
+	c.lines -= int64(bytes.Count(c.tail[len(c.tail)-n:], []byte{'\n'}))
+	c.tail = c.tail[:len(c.tail)-n]
+	c.total -= int64(n)
+	c.head = c.head[:min(int64(len(c.head)), c.total)]
+}
+
+// text returns what was printed, safe to show, with a note in the place of what
+// was left out.
+func (c *capture) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.total <= int64(len(c.head)) {
+		return printable.Text(c.head)
+	}
+	last := c.tail
+	if c.total <= int64(2*c.half) { // head and tail meet or overlap
+		rest := int(c.total) - len(c.head)
+		return printable.Text(append(bytes.Clone(c.head), last[len(last)-rest:]...))
+	}
+	head, tail := tidy(c.head, last[max(0, len(last)-c.half):])
+	note := fmt.Sprintf("... Output truncated (%d total lines) ...\n[%d bytes left out]", c.lines+c.unfinished(), c.total-int64(len(head)+len(tail)))
+	return strings.TrimRight(printable.Text(head), "\n") + "\n" + note + "\n" + printable.Text(tail)
+}
+
+// unfinished is 1 when the last line has no line feed.
+func (c *capture) unfinished() int64 {
+	if len(c.tail) > 0 && c.tail[len(c.tail)-1] != '\n' {
+		return 1
+	}
+	return 0
+}
+
+// tidy cuts head and tail at line ends where there are any nearby, else between
+// characters.
+func tidy(head, tail []byte) ([]byte, []byte) {
+	if at := bytes.LastIndexByte(head, '\n'); at >= len(head)/2 {
+		head = head[:at+1]
+	} else {
+		for i := 0; i < utf8.UTFMax-1 && len(head) > 0; i++ {
+			if r, size := utf8.DecodeLastRune(head); r != utf8.RuneError || size != 1 {
+				break
+			}
+			head = head[:len(head)-1]
+		}
+	}
+	if at := bytes.IndexByte(tail, '\n'); at >= 0 && at < len(tail)/2 {
+		tail = tail[at+1:]
+	} else {
+		for i := 0; i < utf8.UTFMax-1 && len(tail) > 0 && !utf8.RuneStart(tail[0]); i++ {
+			tail = tail[1:]
+		}
+	}
+	return head, tail
+}

@@ -1,0 +1,85 @@
+package bash
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/sandbox"
+)
+
+// startLimit bounds the start of a program in the sandbox.
+const startLimit = 10 * time.Second
+
+// pump is a small program whose output pipes carry one command's output. The
+// shell opens them through /proc, so that every command has pipes of its own:
+// what a background program prints later stays in the pipes it was born with.
+// When the command has ended, the pump writes the end markers behind all that
+// was printed, and goes.
+type pump struct {
+	process  sandbox.Process
+	pid      string
+	out, err *capture
+}
+
+// pumpScript says the pump's number, waits for a marker, and writes it to both
+// streams.
+const pumpScript = `printf '%s\n' $$; IFS= read -r marker; printf %s "$marker"; printf %s "$marker" >&2`
+
+func startPump(ctx context.Context, sb sandbox.Sandbox, limit int, readers *sync.WaitGroup) (*pump, error) {
+	process, err := sb.Exec(ctx, sandbox.Cmd{Args: []string{"/bin/sh", "-c", pumpScript}})
+	if err != nil {
+		return nil, err
+	}
+	p := &pump{process: process, out: newCapture(limit), err: newCapture(limit)}
+	pid := make(chan string, 1)
+	readers.Go(func() {
+		r := bufio.NewReader(process.Stdout())
+		line, _ := r.ReadString('\n') // at its end: empty, which says it all
+		pid <- strings.TrimSpace(line)
+		p.out.drain(r)
+	})
+	readers.Go(func() { p.err.drain(process.Stderr()) })
+	select {
+	case p.pid = <-pid:
+	case <-ctx.Done():
+	case <-time.After(startLimit):
+	}
+	if !isNumber(p.pid) {
+		_ = process.Kill() // the error below matters more
+		return nil, deskhand.Errorf("bash: output", deskhand.Unavailable, "the program that carries a command's output did not start within %s", startLimit)
+	}
+	return p, nil
+}
+
+// finish marks the end of the streams and waits until all that was printed
+// before it has been read.
+func (p *pump) finish() error {
+	marker := nonce()
+	p.out.expect(marker)
+	p.err.expect(marker)
+	_, err := io.WriteString(p.process.Stdin(), marker+"\n")
+	if err == nil {
+		err = p.process.Stdin().Close()
+	}
+	limit := time.After(startLimit)
+	for _, c := range []*capture{p.out, p.err} {
+		select {
+		case <-c.sealed:
+		case <-limit: // the pump was killed while others hold its pipes
+			c.seal()
+		}
+	}
+	if err != nil {
+		return p.process.Kill()
+	}
+	return nil
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
