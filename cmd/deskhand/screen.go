@@ -138,9 +138,9 @@ func (s *screen) Line(st style, text string) {
 
 // Action prints a permanent line cut to the width of the terminal, keeping tail whole.
 func (s *screen) Action(st style, head, tail string) {
-	const least, most = 20, 200
+	const least, most = 10, 200
 	columns := s.width()
-	if columns < least {
+	if columns <= 0 {
 		columns = most
 	}
 	s.Line(st, plaintext.Clip(head, max(columns-plaintext.Width(tail)-1, least))+tail)
