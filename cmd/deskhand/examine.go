@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model/claude"
 	"github.com/deskhand/deskhand/sandbox/bwrap"
 	"github.com/deskhand/deskhand/store/sqlite"
@@ -34,7 +34,7 @@ func (a *app) examine(ctx context.Context) []finding {
 			return append(found, finding{Name: "desktop", Needed: true, Detail: "not tried, because something it needs is missing"})
 		}
 	}
-	return append(found, a.desktopFinding(ctx))
+	return append(found, desktopFinding(ctx))
 }
 
 func wallFindings(ctx context.Context) []finding {
@@ -206,12 +206,12 @@ func (a *app) keyFinding() finding {
 	return finding{Name: "API key", Detail: "there is none; deskhand plays its demonstration and scripts without", Mend: "set ANTHROPIC_API_KEY to use a model"}
 }
 
-func (a *app) desktopFinding(ctx context.Context) finding {
+func desktopFinding(ctx context.Context) finding {
 	f := finding{Name: "desktop", Needed: true}
 	ctx, cancel := context.WithTimeoutCause(ctx, doctorLimit, errors.New("the desktop took too long to come up"))
 	defer cancel()
 	start := time.Now()
-	m, err := a.machine(ctx, machineConfig{size: deskhand.Size{W: 1280, H: 800}, sandbox: "bwrap"})
+	m, err := machine.Up(ctx, machine.Config{Environ: withoutKeys(os.Environ())})
 	if err == nil {
 		up := time.Since(start)
 		err = m.Close()

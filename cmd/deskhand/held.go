@@ -33,13 +33,13 @@ type held struct {
 }
 
 // desktops is the directory of the desktops that are held, each in a directory
-// of its name with state.json, socket and log.
+// of its name with state.json, socket, holder.log and what the machine keeps.
 type desktops struct{ dir string }
 
 const (
 	stateFile  = "state.json"
 	socketFile = "socket"
-	logFile    = "log"
+	logFile    = "holder.log"
 )
 
 func (a *app) desktops() (desktops, error) {

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +19,8 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/procfs"
+	"github.com/deskhand/deskhand/machine"
+	"github.com/deskhand/deskhand/sandbox/remote"
 )
 
 // readyFD is where a holding process reports, once, that its desktop is up or
@@ -137,9 +141,16 @@ func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (
 	if err != nil {
 		return err
 	}
-	m, err := a.machine(ctx, machineConfig{size: size, sandbox: c.Sandbox, logs: d.path(c.Name, "logs"), log: a.stderr})
+	m, err := machine.Up(ctx, machine.Config{
+		Driver: machine.Driver(c.Sandbox), Screen: size, Dir: filepath.Join(d.dir, c.Name), Environ: os.Environ(),
+		Log: slog.New(slog.NewTextHandler(a.stderr, nil)),
+	})
 	if err != nil {
 		return err
+	}
+	place, ok := m.Sandbox().(*remote.Sandbox)
+	if !ok {
+		return errors.Join(deskhand.Errorf("desktop: hold", deskhand.Internal, "a %T cannot be passed on", m.Sandbox()), m.Close())
 	}
 	defer func() { err = errors.Join(err, m.Close(), d.forget(c.Name)) }()
 	l, err := d.listen(c.Name)
@@ -150,11 +161,11 @@ func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (
 	if err != nil {
 		return errors.Join(deskhand.E("desktop: hold", deskhand.Internal, err), l.Close())
 	}
-	h := held{Name: c.Name, PID: self.PID, Start: self.Start, Size: size, Created: time.Now().UTC(), Walls: m.Sandbox().Walls()}
+	h := held{Name: c.Name, PID: self.PID, Start: self.Start, Size: size, Created: time.Now().UTC(), Walls: place.Walls()}
 	if err := errors.Join(d.publish(h), ready()); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	relay(ctx, l, m.place.Connect, m.place.Done())
+	relay(ctx, l, place.Connect, place.Done())
 	return nil
 }
 

@@ -2,104 +2,68 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"time"
 
 	"github.com/deskhand/deskhand"
-	"github.com/deskhand/deskhand/desktop"
-	remotedesktop "github.com/deskhand/deskhand/desktop/remote"
+	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/guest"
 	"github.com/deskhand/deskhand/guest/stack"
+	"github.com/deskhand/deskhand/machine"
+	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox"
-	"github.com/deskhand/deskhand/sandbox/bwrap"
-	"github.com/deskhand/deskhand/sandbox/remote"
+	"github.com/deskhand/deskhand/tool/computer"
 )
 
-// guestMain is the guest program with the display stack of this machine.
+// guestMain is the guest program with the display stack.
 func guestMain(args []string, stdin io.Reader, stderr io.Writer) int {
-	return guest.Main(args, stdin, stderr, func(config json.RawMessage, log *slog.Logger) (guest.Display, error) {
-		return stack.Parse(config, log)
+	return guest.Main(args, stdin, stderr, stack.Open)
+}
+
+// placed is a computer whose sandbox can be looked into.
+type placed interface{ Sandbox() sandbox.Sandbox }
+
+// computers makes the computers of this process's tasks.
+type computers struct {
+	app  *app
+	info model.Info
+	keep bool
+}
+
+func (a *app) computers(p plan) engine.Computers {
+	if p.task.Sandbox == string(machine.None) {
+		loudly(a.stderr)
+	}
+	return computers{a, p.info, p.keep}
+}
+
+// loudly warns of a desktop without walls.
+func loudly(w io.Writer) {
+	fmt.Fprintln(w, "WARNING: --sandbox none: there are NO walls. What the model does, it does as you, on this machine, with your files and your network.")
+}
+
+// Up implements engine.Computers.
+func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, error) {
+	tools := computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)}
+	if c.keep {
+		return c.kept(ctx, t, tools)
+	}
+	return machine.Up(ctx, machine.Config{
+		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()), Computer: tools,
 	})
 }
 
-// machineConfig says what machine to build.
-type machineConfig struct {
-	size    deskhand.Size
-	sandbox string    // "bwrap" or "none"
-	logs    string    // directory for logs, made when it is not there; empty: none are kept
-	log     io.Writer // gets what the machine's first program complains of; nil: nobody
-}
-
-// machine is a sandbox with a display that is ready.
-type machine struct {
-	place   *remote.Sandbox
-	desk    desktop.Desktop
-	cleanup func() error
-}
-
-// machine builds a machine and returns when its display is ready. When it does
-// not become ready, nothing is left of it.
-func (a *app) machine(ctx context.Context, c machineConfig) (*machine, error) {
-	if c.logs != "" {
-		if err := os.MkdirAll(c.logs, 0o700); err != nil {
-			return nil, deskhand.E("machine", deskhand.Internal, err)
-		}
-	}
-	build := map[string]func(context.Context, machineConfig) (*machine, error){"bwrap": walled, "none": a.unwalled}[c.sandbox]
-	m, err := build(ctx, c)
+// kept makes a computer of a desktop that a process of its own keeps up, also
+// after the task and this process have ended.
+func (c computers) kept(ctx context.Context, t deskhand.Task, tools computer.Config) (engine.Computer, error) {
+	h, err := c.app.hold(ctx, "task-"+string(t.ID), t.Screen, t.Sandbox)
 	if err != nil {
 		return nil, err
 	}
-	if err := awaitDesktop(ctx, m.place); err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	m.desk = remotedesktop.New(m.place.HTTP(), "")
-	return m, nil
-}
-
-func walled(ctx context.Context, c machineConfig) (*machine, error) {
-	s, err := bwrap.Start(ctx, bwrap.Config{
-		Logs: c.logs, Log: c.log, Environ: os.Environ(),
-		Stack: stack.Config{Size: c.size, Home: bwrap.Home, RuntimeDir: bwrap.Runtime, LogDir: bwrap.Logs},
-	})
+	d, err := c.app.desktops()
 	if err != nil {
 		return nil, err
 	}
-	return &machine{place: s.Sandbox, cleanup: func() error { return nil }}, nil
+	return machine.Attach(ctx, d.attach(h), machine.Config{Computer: tools})
 }
-
-// readyLimit bounds how long a display may take; readyPoll is how long the
-// guest may keep one question waiting.
-const (
-	readyLimit = 60 * time.Second
-	readyPoll  = 10 * time.Second
-)
-
-// awaitDesktop returns when the display of a place is ready.
-func awaitDesktop(ctx context.Context, place *remote.Sandbox) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, errors.New("the desktop was not ready in time"))
-	defer cancel()
-	for {
-		h, err := place.Health(ctx, readyPoll, -1)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return deskhand.E("desktop: start", deskhand.Unavailable, context.Cause(ctx))
-		case err != nil:
-			return err
-		case h.Failed != "":
-			return deskhand.Errorf("desktop: start", deskhand.Unavailable, "%s; deskhand doctor says what is missing", h.Failed)
-		case h.Ready:
-			return nil
-		}
-	}
-}
-
-// Sandbox returns the place behind the walls.
-func (m *machine) Sandbox() sandbox.Sandbox { return m.place }
-
-// Close ends everything on the machine.
-func (m *machine) Close() error { return errors.Join(m.place.Close(), m.cleanup()) }

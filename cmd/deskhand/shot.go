@@ -79,10 +79,3 @@ func (d desktops) attach(h held) *remote.Sandbox {
 		Walls: h.Walls,
 	})
 }
-
-// attached returns the machine of a desktop that another process holds. Closing
-// it leaves the desktop up.
-func attached(d desktops, h held) *machine {
-	place := d.attach(h)
-	return &machine{place: place, desk: remotedesktop.New(place.HTTP(), ""), cleanup: func() error { return nil }}
-}
