@@ -13,10 +13,17 @@ import (
 // up to the last reply, then the message that answers it. Images are named by
 // their hash.
 func (st *State) Messages() []model.Message {
-	if m := st.next(); len(m.Blocks) > 0 {
-		return append(slices.Clone(st.messages), m)
+	m, n := st.next(), len(st.messages)
+	switch {
+	case len(m.Blocks) == 0:
+		return slices.Clone(st.messages)
+	case n > 0 && st.messages[n-1].Role == model.User:
+		// The reply in between was left out. Two messages of a user in a row
+		// count as one, so they are sent as one.
+		m.Blocks = slices.Concat(st.messages[n-1].Blocks, m.Blocks)
+		n--
 	}
-	return slices.Clone(st.messages)
+	return append(slices.Clip(st.messages[:n]), m)
 }
 
 // next returns the message that follows the last reply: an answer to each call

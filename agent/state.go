@@ -17,7 +17,7 @@ type State struct {
 	Seq    int64         // of the last event folded
 	Result string        // text of the last reply
 
-	messages []model.Message // whole and never edited, up to the last reply
+	messages []model.Message // only ever added to; up to the last reply
 	calls    []call          // of the last reply, in order
 	stop     string          // stop reason of the last reply; empty before the first
 	unusable string          // why the last reply cannot be part of the conversation
@@ -122,9 +122,7 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	if err != nil {
 		return deskhand.Errorf("agent: fold", deskhand.Invalid, "event %d (%s): %w", e.Seq, e.Kind, err)
 	}
-	if m := st.next(); len(m.Blocks) > 0 {
-		st.messages = append(st.messages, m)
-	}
+	st.messages = st.Messages()
 	st.texts, st.sealed = st.texts[st.sealed:], 0
 	st.unusable = r.unusable(st.ids)
 	st.calls = nil
