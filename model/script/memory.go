@@ -51,8 +51,9 @@ func (t *turn) digests() string {
 
 func (c *content) digest() string {
 	if c.sum == "" {
-		sum := sha256.Sum256([]byte(canonical(c.raw)))
-		c.sum = hex.EncodeToString(sum[:])
+		plain := canonical(c.raw)
+		sum := sha256.Sum256([]byte(plain))
+		c.sum, c.length = hex.EncodeToString(sum[:]), len(plain)
 	}
 	return c.sum
 }
@@ -187,7 +188,8 @@ func (c *content) tokens() int {
 		return model.ImageTokens(c.facts.size)
 	}
 	if len(c.inner) == 0 {
-		return textTokens(len(c.raw))
+		c.digest() // measures it without its marker
+		return textTokens(c.length)
 	}
 	sum := 0
 	for _, in := range c.inner {

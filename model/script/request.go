@@ -65,9 +65,10 @@ type content struct {
 	Source       *source         `json:"source"`
 	CacheControl *cacheControl   `json:"cache_control"`
 
-	inner []*content // of a tool_result, a lone string as one text
-	facts *imageFacts
-	sum   string // digest, once asked for
+	inner  []*content // of a tool_result, a lone string as one text
+	facts  *imageFacts
+	sum    string // digest, once asked for
+	length int    // bytes of what was digested
 }
 
 type source struct {
