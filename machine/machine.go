@@ -26,6 +26,7 @@ import (
 	"github.com/deskhand/deskhand/sandbox/bwrap"
 	"github.com/deskhand/deskhand/sandbox/remote"
 	"github.com/deskhand/deskhand/tool"
+	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 )
 
@@ -71,6 +72,7 @@ type Config struct {
 	Environ []string     // the host's environment, of which the locale, TZ and TERM are used; default: none of it
 
 	Computer computer.Config // the computer tool; see there
+	Bash     bash.Config     // the bash tool; see there
 
 	Log *slog.Logger // default: nothing is logged
 }
@@ -290,7 +292,11 @@ func tools(d desktop.Desktop, sb sandbox.Sandbox, c Config) (*tool.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tool.NewSet(screen)
+	shell, err := bash.New(sb, c.Bash)
+	if err != nil {
+		return nil, err
+	}
+	return tool.NewSet(screen, shell)
 }
 
 // logPath is the log of the guest itself.

@@ -2,15 +2,25 @@ package stack
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/desktop"
 )
+
+// panelColour is the panel's background.
+const panelColour = 0xE9EDF1
 
 //go:embed files/tint2rc
 var panelText string
@@ -35,6 +45,42 @@ func (p Panel) Launcher(size deskhand.Size, n int) deskhand.ScreenPoint {
 	return deskhand.ScreenPoint{X: p.Gap + n*(p.Icon+p.Gap) + p.Icon/2, Y: size.H - p.Height/2}
 }
 
+// paintLimit bounds the wait for a mapped panel to be seen. What lies over it,
+// such as a window that fills the display, is no reason to call it broken.
+const paintLimit = 2 * time.Second
+
+// awaitPaint returns when the panel can be seen on the display: between a
+// window's being mapped and its first picture lie the program that draws it
+// and the window manager that composes it.
+func (s *Stack) awaitPaint(ctx context.Context, d desktop.Desktop) error {
+	ctx, cancel := context.WithTimeout(ctx, paintLimit)
+	defer cancel()
+	x, y := 1, s.config.Size.H-PanelOf(s.config.Size, s.config.Scale).Height/2
+	spot := desktop.Shot{Region: deskhand.ScreenRect{X0: x, Y0: y, X1: x + 1, Y1: y + 1}, Format: desktop.PNG}
+	for {
+		p, err := d.Screen(ctx, spot)
+		if err == nil {
+			var img image.Image
+			if img, err = png.Decode(bytes.NewReader(p.Data)); err == nil && is(img.At(0, 0), panelColour) {
+				return nil
+			}
+		}
+		if err == nil {
+			_, err = d.Settle(ctx, desktop.Wait{Since: p.Frame, First: paintLimit, Quiet: time.Millisecond, Limit: paintLimit})
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+func is(c color.Color, want uint32) bool {
+	r, g, b, _ := c.RGBA()
+	return r>>8<<16|g>>8<<8|b>>8 == want
+}
+
 // writePanel writes the panel's configuration, its launchers and their icons
 // below dir and returns the path of the configuration.
 func writePanel(dir string, c Config, programs []installed, bin string) (string, error) {
@@ -42,8 +88,9 @@ func writePanel(dir string, c Config, programs []installed, bin string) (string,
 	data := struct {
 		Panel
 		TaskWidth, Inset, FontSize int
+		Colour                     string
 		Launchers                  []string
-	}{panel, panel.Height * 5, (panel.Height - panel.Icon) / 2, panel.Height * 10 / 44, nil}
+	}{panel, panel.Height * 5, (panel.Height - panel.Icon) / 2, panel.Height * 10 / 44, fmt.Sprintf("#%06X", panelColour), nil}
 	for _, l := range Looks() {
 		p, ok := first(programs, l.Kind)
 		if !ok {
@@ -74,14 +121,14 @@ func writeLauncher(dir string, l Look, p installed, side int, bin string) (strin
 	if err != nil {
 		return "", err
 	}
-	image := filepath.Join(dir, "icons", string(l.Kind)+".png")
+	shown := filepath.Join(dir, "icons", string(l.Kind)+".png")
 	entry := filepath.Join(dir, "applications", "deskhand-"+string(l.Kind)+".desktop")
 	command := make([]string, 0, 1+len(p.open))
 	for _, arg := range append([]string{p.command(bin)}, p.open...) {
 		command = append(command, quoteExec(arg))
 	}
-	text := fmt.Sprintf("[Desktop Entry]\nType=Application\nName=%s\nExec=%s\nIcon=%s\nTerminal=false\n", l.Label, strings.Join(command, " "), image)
-	for path, data := range map[string][]byte{image: picture, entry: []byte(text)} {
+	text := fmt.Sprintf("[Desktop Entry]\nType=Application\nName=%s\nExec=%s\nIcon=%s\nTerminal=false\n", l.Label, strings.Join(command, " "), shown)
+	for path, data := range map[string][]byte{shown: picture, entry: []byte(text)} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return "", err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/deskhand/deskhand/desktop"
+	"github.com/deskhand/deskhand/desktop/x11"
 	"github.com/deskhand/deskhand/internal/xvfb"
 )
 
@@ -52,6 +53,11 @@ func (s *Stack) startServer(ctx context.Context) (running, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
 	if o.session, err = openSession(ctx, server.Display, server.Authority, backdrop, resources(s.config.Scale)); err != nil {
+		o.stop()
+		return nil, err
+	}
+	if o.desktop, err = x11.Open(ctx, x11.Config{Display: server.Display, Authority: server.Authority}); err != nil {
+		o.desktop = nil // not a nil *Desktop
 		o.stop()
 		return nil, err
 	}

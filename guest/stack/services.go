@@ -84,8 +84,13 @@ func (s *Stack) manager(d *open) service {
 func (s *Stack) panel(d *open) service {
 	p := program{
 		title: "the panel", env: s.environment(d.server), dir: s.config.Home, log: s.logs[namePanel],
-		args:  []string{"tint2", "-c", s.files.panel},
-		ready: d.session.awaitPanel,
+		args: []string{"tint2", "-c", s.files.panel},
+		ready: func(ctx context.Context) error {
+			if err := d.session.awaitPanel(ctx); err != nil {
+				return err
+			}
+			return s.awaitPaint(ctx, d.desktop)
+		},
 	}
 	return service{
 		name: namePanel, title: "The panel",
