@@ -1,0 +1,47 @@
+# Targets for people and machines. "make" prints them. Needs GNU make 4.3.
+
+GO := scripts/go
+# The task as it was given: not expanded by make, not seen by a shell as code.
+export DESKHAND_TASK := $(value TASK)
+unexport TASK
+
+.PHONY: help run test check bench build fmt doctor setup
+.DEFAULT_GOAL := help
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo '  make run TASK="Open the text editor and write a haiku"'
+
+setup: ## install what is missing to run (Debian, Ubuntu)
+	@scripts/setup run
+
+build: setup ## build bin/deskhand
+	@$(GO) build -trimpath -o bin/deskhand ./cmd/deskhand
+
+run: build ## do TASK on a new desktop; without TASK, the demonstration
+	@if [ -n "$$DESKHAND_TASK" ]; then set -- -- "$$DESKHAND_TASK"; else set --; fi; \
+	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; \
+	exec bin/deskhand run --demo $(ARGS) "$$@"
+
+doctor: build ## say what this machine has and what is missing
+	@bin/deskhand doctor
+
+test: ## install what is missing and run every test
+	@scripts/setup test
+	$(GO) vet ./...
+	$(GO) test -timeout 9m ./...
+
+check: ## everything a change must pass
+	@scripts/setup test
+	@unformatted=$$($(GO) run cmd/gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "make fmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) test -race -timeout 20m ./...
+
+bench: ## measure, beside the usual tools on the same display
+	@scripts/setup test
+	@$(GO) run ./bench
+
+fmt: ## format all Go files
+	@$(GO) run cmd/gofmt -w $$(git ls-files '*.go')

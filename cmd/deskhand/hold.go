@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/procfs"
+	"github.com/deskhand/deskhand/machine"
+	"github.com/deskhand/deskhand/sandbox/remote"
+)
+
+// readyFD is where a holding process reports, once, that its desktop is up or
+// why it is not.
+const readyFD = 3
+
+// report is what it writes there.
+type report struct {
+	Code  deskhand.Code `json:"code,omitempty"`
+	Error string        `json:"error,omitempty"`
+}
+
+// holdLimit bounds how long a desktop may take to come up.
+const holdLimit = 90 * time.Second
+
+// hold starts a desktop in a process of its own, which outlives this one, and
+// returns when it is up.
+func (a *app) hold(ctx context.Context, name string, size deskhand.Size, walls string) (held, error) {
+	d, err := a.desktops()
+	if err != nil {
+		return held{}, err
+	}
+	if name, err = d.reserve(name); err != nil {
+		return held{}, err
+	}
+	if err := a.startHolder(ctx, d, name, size, walls); err != nil {
+		return held{}, errors.Join(err, d.forget(name))
+	}
+	return d.get(name)
+}
+
+// startHolder starts the process and waits for its report.
+func (a *app) startHolder(ctx context.Context, d desktops, name string, size deskhand.Size, walls string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return deskhand.E("desktop: up", deskhand.Internal, err)
+	}
+	log, err := os.OpenFile(d.path(name, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return deskhand.E("desktop: up", deskhand.Internal, err)
+	}
+	defer log.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		return deskhand.E("desktop: up", deskhand.Internal, err)
+	}
+	defer r.Close()
+	cmd := exec.Command(exe, "desktop", "hold", "--dir", d.dir, "--size", size.String(), "--sandbox", walls, name)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
+	cmd.Env = withoutKeys(os.Environ())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	if err = errors.Join(err, w.Close()); err != nil {
+		return deskhand.E("desktop: up", deskhand.Internal, err)
+	}
+	if err := awaitReport(ctx, r); err != nil {
+		return errors.Join(err, cmd.Process.Kill(), ignore(cmd.Wait()))
+	}
+	return cmd.Process.Release()
+}
+
+// withoutKeys returns an environment without what gives access to a model: a
+// desktop needs none of it.
+func withoutKeys(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, "ANTHROPIC_") })
+}
+
+// ignore drops an error that tells nothing new.
+func ignore(error) error { return nil }
+
+func awaitReport(ctx context.Context, r *os.File) error {
+	if err := r.SetReadDeadline(time.Now().Add(holdLimit)); err != nil {
+		return deskhand.E("desktop: up", deskhand.Internal, err)
+	}
+	stop := context.AfterFunc(ctx, func() { r.SetReadDeadline(time.Now()) })
+	defer stop()
+	var said report
+	err := json.NewDecoder(io.LimitReader(r, 64<<10)).Decode(&said)
+	switch {
+	case ctx.Err() != nil:
+		return deskhand.E("desktop: up", deskhand.Canceled, ctx.Err())
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return deskhand.Errorf("desktop: up", deskhand.Unavailable, "the desktop did not come up within %s: deskhand doctor says what is missing", holdLimit)
+	case err != nil:
+		return deskhand.Errorf("desktop: up", deskhand.Unavailable, "the desktop's process ended without a word: deskhand doctor says what is missing")
+	case said.Error != "":
+		return deskhand.Errorf("", said.Code, "%s", said.Error)
+	}
+	return nil
+}
+
+type desktopHoldCmd struct {
+	Name    string `arg:""`
+	Dir     string `required:""`
+	Size    string `required:""`
+	Sandbox string `required:""`
+}
+
+// Run keeps a desktop up until it is told to end, or the desktop ends.
+func (c *desktopHoldCmd) Run(ctx context.Context, a *app) error {
+	syscall.CloseOnExec(readyFD)
+	ready := os.NewFile(readyFD, "ready")
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := c.keep(ctx, a, func() error {
+		return errors.Join(json.NewEncoder(ready).Encode(report{}), ready.Close())
+	})
+	if err != nil {
+		// Nobody reads this when the desktop was up already.
+		return errors.Join(err, ignore(json.NewEncoder(ready).Encode(report{deskhand.CodeOf(err), firstOf(err).Error()})))
+	}
+	return nil
+}
+
+func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (err error) {
+	d := desktops{c.Dir}
+	size, err := screenSize(c.Size)
+	if err != nil {
+		return err
+	}
+	m, err := machine.Up(ctx, machine.Config{
+		Driver: machine.Driver(c.Sandbox), Screen: size, Dir: filepath.Join(d.dir, c.Name), Environ: os.Environ(),
+		Log: slog.New(slog.NewTextHandler(a.stderr, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	place, ok := m.Sandbox().(*remote.Sandbox)
+	if !ok {
+		return errors.Join(deskhand.Errorf("desktop: hold", deskhand.Internal, "a %T cannot be passed on", m.Sandbox()), m.Close())
+	}
+	defer func() { err = errors.Join(err, m.Close(), d.forget(c.Name)) }()
+	l, err := d.listen(c.Name)
+	if err != nil {
+		return deskhand.E("desktop: hold", deskhand.Internal, err)
+	}
+	self, err := procfs.Read(os.Getpid())
+	if err != nil {
+		return errors.Join(deskhand.E("desktop: hold", deskhand.Internal, err), l.Close())
+	}
+	h := held{Name: c.Name, PID: self.PID, Start: self.Start, Size: size, Created: time.Now().UTC(), Walls: place.Walls()}
+	if err := errors.Join(d.publish(h), ready()); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	relay(ctx, l, place.Connect, place.Done())
+	return nil
+}
+
+// relay passes connections made to l on to the guest, until ctx ends or the
+// desktop does. It returns when every connection is closed.
+func relay(ctx context.Context, l net.Listener, connect func(context.Context) (net.Conn, error), gone <-chan struct{}) {
+	ctx, cancel := context.WithCancel(ctx)
+	var open sync.WaitGroup
+	defer open.Wait()
+	defer cancel()
+	open.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-gone:
+			cancel()
+		}
+		l.Close()
+	})
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		open.Go(func() {
+			to, err := connect(ctx)
+			if err != nil {
+				c.Close() // the caller sees a closed connection, which is the truth
+				return
+			}
+			pass(ctx, c, to)
+		})
+	}
+}
+
+// pass copies both ways until either side is done or ctx ends.
+func pass(ctx context.Context, a, b net.Conn) {
+	shut := func() { a.Close(); b.Close() }
+	stop := context.AfterFunc(ctx, shut)
+	defer stop()
+	var one sync.WaitGroup
+	defer shut()
+	defer one.Wait()
+	one.Go(func() { io.Copy(a, b); shutWrite(a) })
+	io.Copy(b, a)
+	shutWrite(b)
+}
+
+// shutWrite tells the other side that nothing more comes, so that what it still
+// says arrives.
+func shutWrite(c net.Conn) {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	} else {
+		c.Close()
+	}
+}

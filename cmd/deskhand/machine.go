@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/engine"
+	"github.com/deskhand/deskhand/guest"
+	"github.com/deskhand/deskhand/guest/stack"
+	"github.com/deskhand/deskhand/machine"
+	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/sandbox"
+	"github.com/deskhand/deskhand/tool/computer"
+)
+
+// guestMain is the guest program with the display stack.
+func guestMain(args []string, stdin io.Reader, stderr io.Writer) int {
+	return guest.Main(args, stdin, stderr, stack.Open)
+}
+
+// placed is a computer whose sandbox can be looked into.
+type placed interface{ Sandbox() sandbox.Sandbox }
+
+// computers makes the computers of this process's tasks.
+type computers struct {
+	app  *app
+	info model.Info
+	keep bool
+}
+
+func (a *app) computers(p plan) engine.Computers {
+	if p.task.Sandbox == string(machine.None) {
+		loudly(a.stderr)
+	}
+	return computers{a, p.info, p.keep}
+}
+
+// loudly warns of a desktop without walls.
+func loudly(w io.Writer) {
+	fmt.Fprintln(w, "WARNING: --sandbox none: there are NO walls. What the model does, it does as you, on this machine, with your files and your network.")
+}
+
+// Up implements engine.Computers.
+func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, error) {
+	tools := computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)}
+	if c.keep {
+		return c.kept(ctx, t, tools)
+	}
+	return machine.Up(ctx, machine.Config{
+		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()), Computer: tools,
+	})
+}
+
+// kept makes a computer of a desktop that a process of its own keeps up, also
+// after the task and this process have ended.
+func (c computers) kept(ctx context.Context, t deskhand.Task, tools computer.Config) (engine.Computer, error) {
+	h, err := c.app.hold(ctx, "task-"+string(t.ID), t.Screen, t.Sandbox)
+	if err != nil {
+		return nil, err
+	}
+	d, err := c.app.desktops()
+	if err != nil {
+		return nil, err
+	}
+	return machine.Attach(ctx, d.attach(h), machine.Config{Computer: tools})
+}

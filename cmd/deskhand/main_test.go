@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+// TestMain makes this test binary the program itself, under the name deskhand,
+// also for what it starts anew: guests and holders of desktops.
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){"deskhand": main})
+}
+
+// leakChecked fails the run when a goroutine is left.
+type leakChecked struct{ m *testing.M }
+
+func (l leakChecked) Run() int {
+	status := l.m.Run()
+	if err := goleak.Find(); status == 0 && err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		return 1
+	}
+	return status
+}
+
+// TestScripts plays the files in testdata/script against the program.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("DESKHAND_HOME", e.Getenv("WORK")+"/state")
+			e.Setenv("HOME", e.Getenv("WORK"))
+			e.Setenv("LANG", "C.UTF-8")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"status": status,
+			"says":   says,
+		},
+	})
+}
+
+// status runs the program and checks its exit status: status 2 deskhand run --bogus.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command [args...]")
+	}
+	ts.Setenv("WANT", args[0])
+	err := ts.Exec("sh", append([]string{"-c", `"$@"; got=$?; [ $got = "$WANT" ] || { echo "exit status $got" >&2; exit 1; }`, "sh"}, args[1:]...)...)
+	if err != nil {
+		ts.Fatalf("%v: want exit status %s", args[1:], args[0])
+	}
+}
+
+// says checks that standard error is exactly one line that begins with
+// "deskhand: " and holds the words given.
+func says(ts *testscript.TestScript, neg bool, args []string) {
+	text := ts.ReadFile("stderr")
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: says 'words'")
+	}
+	if !oneSentence(text, args[0]) {
+		ts.Fatalf("standard error is %q, not one sentence with %q", text, args[0])
+	}
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/demo"
+	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/model/claude"
+	"github.com/deskhand/deskhand/model/script"
+)
+
+// plan is a run that was checked as far as that is possible before anything
+// starts: every file was read, every flag means something.
+type plan struct {
+	task   deskhand.Task
+	info   model.Info
+	script *scriptFile   // plays instead of a model; nil: the API
+	api    claude.Config // where to ask, when there is no script
+	keep   bool
+	check  bool // the task is the demonstration: look at what came of it
+}
+
+// scriptFile is a script by name and content.
+type scriptFile struct {
+	name string
+	data []byte
+}
+
+const (
+	scriptPrefix = "script:"
+	maxScript    = 8 << 20 // bytes
+	maxSystem    = 1 << 20 // bytes
+	maxTask      = 1 << 20 // bytes
+)
+
+// The bounds of a desktop. Below, windows and panel do not fit; above, Xvfb's
+// memory and the images become a burden.
+var (
+	leastSize = deskhand.Size{W: 640, H: 480}
+	mostSize  = deskhand.Size{W: 3840, H: 2400}
+)
+
+func (c *runCmd) plan(a *app) (plan, error) {
+	if errs := slices.DeleteFunc(c.unsupported(), func(err error) bool { return err == nil }); len(errs) > 0 {
+		return plan{}, errs[0] // a person mends one thing at a time
+	}
+	budget, err := c.budget()
+	if err != nil {
+		return plan{}, err
+	}
+	size, err := screenSize(c.Size)
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{keep: c.Keep}
+	p.task = deskhand.Task{Screen: size, Budget: budget, Permission: c.Permission, Sandbox: c.Sandbox}
+	if p.task.Text, p.check, err = c.text(); err != nil {
+		return plan{}, err
+	}
+	if p.task.System, err = systemText(c.System); err != nil {
+		return plan{}, err
+	}
+	return p, c.chooseModel(a, &p)
+}
+
+// unsupported returns an error for each flag whose machinery is not there yet.
+func (c *runCmd) unsupported() []error {
+	var errs []error
+	for _, f := range c.Folder {
+		errs = append(errs, folderError(f))
+	}
+	for _, f := range []struct {
+		used bool
+		name string
+	}{
+		{c.Display != "", "--display"}, {len(c.Allow) > 0, "--allow"}, {len(c.Skill) > 0, "--skill"},
+		{c.MCPConfig != "", "--mcp-config"}, {len(c.Secret) > 0, "--secret"}, {c.Sandbox == "oci", "--sandbox oci"},
+		{c.Permission != "trust", "--permission " + c.Permission},
+	} {
+		if f.used {
+			errs = append(errs, notYet(f.name))
+		}
+	}
+	return errs
+}
+
+func folderError(spec string) error {
+	path := spec
+	if i := strings.LastIndex(spec, ":"); i >= 0 && slices.Contains([]string{"review", "ro", "rw"}, spec[i+1:]) {
+		path = spec[:i]
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usage("the folder %q does not exist: check the path given to --folder", path)
+	case err != nil:
+		return usage("the folder %q cannot be looked at (%s): check the path given to --folder", path, cause(err))
+	case !info.IsDir():
+		return usage("%q is not a folder: give --folder a directory", path)
+	}
+	return notYet("--folder")
+}
+
+func screenSize(text string) (deskhand.Size, error) {
+	size, err := deskhand.ParseSize(text)
+	if err != nil {
+		return size, usage("--size %q is not a size: write it as 1280x800", text)
+	}
+	if size.W < leastSize.W || size.H < leastSize.H || size.W > mostSize.W || size.H > mostSize.H {
+		return size, usage("--size %s is out of range: choose from %s to %s", size, leastSize, mostSize)
+	}
+	return size, nil
+}
+
+// text returns the task in words, and whether it is the demonstration's own.
+func (c *runCmd) text() (text string, isDemo bool, err error) {
+	text = strings.Join(c.Text, " ")
+	switch {
+	case strings.TrimSpace(text) == "" && len(c.Text) > 0:
+		return "", false, usage("the task is empty: say what to do, in plain words")
+	case len(c.Text) == 0:
+		return demo.Task, true, nil
+	case !utf8.ValidString(text):
+		return "", false, usage("the task is not valid UTF-8: check the terminal's encoding")
+	case len(text) > maxTask:
+		return "", false, usage("the task is longer than 1 MB: put the material where the desktop can read it")
+	}
+	return text, strings.TrimSpace(text) == strings.TrimSpace(demo.Task), nil
+}
+
+func systemText(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	data, err := readFile(path, maxSystem, "--system")
+	if err == nil && !utf8.Valid(data) {
+		err = usage("%q is not text in UTF-8: give --system a text file", path)
+	}
+	return string(data), err
+}
+
+// readFile reads a file that a flag names.
+func readFile(path string, limit int64, flag string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usage("there is no file %q: check the path given to %s", path, flag)
+	case err == nil && !info.Mode().IsRegular():
+		return nil, usage("%q is not a file: check the path given to %s", path, flag)
+	case err == nil && info.Size() > limit:
+		return nil, usage("%q is larger than %d MB: check the path given to %s", path, limit>>20, flag)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("%q cannot be read (%s): check the path given to %s", path, cause(err), flag)
+	}
+	return data, nil
+}
+
+// chooseModel settles what answers: a script, the API, or, without a key, the demonstration.
+func (c *runCmd) chooseModel(a *app, p *plan) error {
+	name, err := c.Model, error(nil)
+	if file, isScript := strings.CutPrefix(name, scriptPrefix); isScript {
+		if p.script, err = loadScript(file); err != nil {
+			return err
+		}
+		name = model.Default
+		p.check = bytes.Equal(p.script.data, demo.Script) // else the script decides what is done
+	}
+	if p.info, err = model.Lookup(name); err != nil {
+		return usage("--model: %s", err)
+	}
+	p.task.Model = name
+	if err := errors.Join(c.effort(p), c.toolset(p)); err != nil || p.script != nil {
+		return firstOf(err)
+	}
+	p.api = claude.FromEnvironment(a.env)
+	if p.api.HasKey() || p.api.Ambient {
+		return nil
+	}
+	return c.withoutKey(a, p)
+}
+
+// withoutKey turns the run into the demonstration played by its script, where
+// that is what was asked for.
+func (c *runCmd) withoutKey(a *app, p *plan) error {
+	if !c.Demo && !p.check {
+		return deskhand.Errorf("", deskhand.Unauthenticated,
+			"there is no API key for this task: set ANTHROPIC_API_KEY, play a script with --model script:FILE, or add --demo to see the built-in demonstration")
+	}
+	a.say("No ANTHROPIC_API_KEY: playing the built-in demonstration instead of a model.")
+	p.script, p.check = &scriptFile{"demonstration", demo.Script}, true
+	p.task.Text = demo.Task
+	return nil
+}
+
+func loadScript(file string) (*scriptFile, error) {
+	data, err := readFile(file, maxScript, "--model script:")
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Base(file)
+	_, err = script.Parse(name, data) // before anything starts
+	return &scriptFile{name, data}, err
+}
+
+func (c *runCmd) effort(p *plan) error {
+	info := p.info
+	if c.Effort != "" && !slices.Contains(info.Efforts, c.Effort) {
+		if len(info.Efforts) == 0 {
+			return usage("--effort: %s has no such setting; leave it out", info.ID)
+		}
+		return usage("--effort %q is not one that %s knows: choose %s", c.Effort, info.ID, strings.Join(info.Efforts, ", "))
+	}
+	p.task.Effort = c.Effort
+	return nil
+}
+
+// spoken is the computer tools this version can drive, the best first.
+var spoken = [...]string{model.ComputerToolset}
+
+func (c *runCmd) toolset(p *plan) error {
+	info := p.info
+	if c.ToolVersion != "auto" && !info.Accepts(c.ToolVersion) {
+		return usage("--tool-version %q does not fit %s, which takes %s", c.ToolVersion, info.ID, strings.Join(info.Computer, " or "))
+	}
+	for _, t := range spoken {
+		if info.Accepts(t) && (c.ToolVersion == "auto" || c.ToolVersion == t) {
+			p.task.Toolset = t
+			return nil
+		}
+	}
+	return usage("%s needs the tool version %s, and this version of deskhand speaks only %s: choose another --model or leave out --tool-version",
+		info.ID, strings.Join(info.Computer, " or "), strings.Join(spoken[:], ", "))
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/deskhand/deskhand"
+)
+
+type runCmd struct {
+	Text []string `arg:"" optional:"" name:"task" help:"What to do, in plain words. Without it: the demonstration."`
+
+	Model       string        `default:"${model}" placeholder:"NAME" help:"Model, or script:FILE to play a script instead (default ${model})."`
+	ToolVersion string        `default:"auto" placeholder:"TYPE" help:"Computer tool version (default auto: what fits the model)."`
+	Size        string        `default:"1280x800" placeholder:"WxH" help:"Size of the desktop in pixels (default 1280x800)."`
+	Display     string        `placeholder:":N" help:"An existing X display (not yet)."`
+	Sandbox     string        `default:"bwrap" enum:"bwrap,oci,none" placeholder:"KIND" help:"Walls around the desktop: bwrap, oci (not yet) or none (default bwrap)."`
+	Folder      []string      `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder (not yet)."`
+	Allow       []string      `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host (not yet; it has no network)."`
+	Permission  string        `default:"trust" enum:"ask,plan,auto,trust" placeholder:"MODE" help:"When to ask a person: ask, plan, auto (not yet) or trust (default trust)."`
+	MaxTurns    int           `default:"200" placeholder:"N" help:"Stop after so many replies of the model; 0 is no limit (default 200)."`
+	MaxCost     float64       `placeholder:"USD" help:"Stop when this much was spent; 0 is no limit."`
+	MaxTime     time.Duration `placeholder:"D" help:"Stop after so long, such as 90s or 1h; 0 is no limit."`
+	Effort      string        `placeholder:"LEVEL" help:"How much the model thinks (default: the model's own)."`
+	System      string        `placeholder:"FILE" help:"File with text to add to the system prompt."`
+	Skill       []string      `sep:"none" placeholder:"DIR" help:"A skill (not yet)."`
+	MCPConfig   string        `name:"mcp-config" placeholder:"FILE" help:"Connectors (not yet)."`
+	Secret      []string      `sep:"none" placeholder:"NAME" help:"A secret the desktop may use (not yet)."`
+	Output      string        `default:"text" enum:"text,json,stream-json" placeholder:"FORM" help:"text, json (one object at the end) or stream-json (one event per line)."`
+	Keep        bool          `help:"Keep the desktop up after the end; see deskhand desktop."`
+	Demo        bool          `help:"Without an API key, play the built-in demonstration instead of failing."`
+}
+
+// Run runs one task and watches it until it is driven no further.
+func (c *runCmd) Run(ctx context.Context, a *app) error {
+	p, err := c.plan(a)
+	if err != nil {
+		return err
+	}
+	s, err := newSession(ctx, a, p)
+	if err != nil {
+		return err
+	}
+	v := c.view(a)
+	defer v.close()
+	return s.drive(ctx, a, v)
+}
+
+func (c *runCmd) view(a *app) view {
+	switch c.Output {
+	case "json":
+		return outcomeView{a.stdout}
+	case "stream-json":
+		return newStreamView(a.stdout)
+	}
+	v := newTextView(a.stdout, a.env)
+	v.live = true
+	return v
+}
+
+// budget reads the bounds of a task.
+func (c *runCmd) budget() (deskhand.Budget, error) {
+	b := deskhand.Budget{MaxTurns: c.MaxTurns, MaxTime: c.MaxTime, MaxCostUSD: c.MaxCost}
+	switch {
+	case c.MaxTurns < 0:
+		return b, usage("--max-turns %d is negative: give a number of replies, or 0 for no limit", c.MaxTurns)
+	case c.MaxTime < 0:
+		return b, usage("--max-time %s is negative: give a time such as 90s or 1h, or 0 for no limit", c.MaxTime)
+	case !(c.MaxCost >= 0 && c.MaxCost <= 1e9): // NaN too
+		return b, usage("--max-cost %v is not an amount: give US dollars such as 0.50, or 0 for no limit", c.MaxCost)
+	}
+	return b, nil
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/demo"
+	"github.com/deskhand/deskhand/engine"
+	"github.com/deskhand/deskhand/engine/local"
+	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/model/claude"
+	"github.com/deskhand/deskhand/store"
+	"github.com/deskhand/deskhand/store/sqlite"
+)
+
+// session is one task being driven by this process.
+type session struct {
+	plan    plan
+	store   store.Store
+	engine  engine.Engine
+	signals chan os.Signal
+}
+
+// newSession opens what a run needs. The app closes it.
+func newSession(ctx context.Context, a *app, p plan) (*session, error) {
+	s := &session{plan: p, signals: make(chan os.Signal, 2)}
+	notifySignals(s.signals)
+	a.onClose(func() error { signal.Stop(s.signals); return nil })
+	m, err := openModel(a, p)
+	if err != nil {
+		return nil, err
+	}
+	if s.store, err = a.openStore(ctx); err != nil {
+		return nil, err
+	}
+	cfg := local.Config{
+		Store: s.store, Computers: a.computers(p),
+		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
+			return m, p.info.Cost, nil
+		},
+	}
+	if p.check {
+		cfg.Check = checkDemo
+	}
+	if s.engine, err = local.New(ctx, cfg); err != nil {
+		return nil, err
+	}
+	a.onClose(s.engine.Close)
+	return s, nil
+}
+
+// notifySignals asks for the signals that end a run in order. A hang-up stays
+// ignored when whoever started us ignores it (nohup).
+func notifySignals(c chan<- os.Signal) {
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(c, syscall.SIGHUP)
+	}
+}
+
+// openStore opens the journal in the state directory.
+func (a *app) openStore(ctx context.Context) (store.Store, error) {
+	dir, err := a.home()
+	if err != nil {
+		return nil, err
+	}
+	st, err := sqlite.Open(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	a.onClose(st.Close)
+	return st, nil
+}
+
+// openModel returns what answers requests: the API, or a script behind the same
+// client, which is served on this machine's loopback for as long as the app runs.
+func openModel(a *app, p plan) (model.Model, error) {
+	api := p.api
+	if p.script != nil {
+		var err error
+		if api, err = serveScript(a, *p.script); err != nil {
+			return nil, err
+		}
+	}
+	return claude.New(api)
+}
+
+// checkDemo looks at what came of the demonstration.
+func checkDemo(ctx context.Context, c engine.Computer, _ string) (bool, string, error) {
+	place, ok := c.(placed)
+	if !ok {
+		return false, "", deskhand.Errorf("demo: check", deskhand.Internal, "the computer has no files to look at")
+	}
+	ok, evidence, err := demo.Check(ctx, place.Sandbox())
+	return ok, joinSentences(evidence), err
+}
+
+// drive starts the task, shows it and returns how it ended. The first signal
+// stops the task in order, the second ends the program at once: everything it
+// started dies with it.
+func (s *session) drive(ctx context.Context, a *app, v view) error {
+	var stopping sync.WaitGroup
+	defer stopping.Wait()
+	starting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var interrupted, broken error
+	stop := func(reason string, id deskhand.TaskID) {
+		stopping.Go(func() {
+			if err := s.engine.Stop(ctx, id, reason); err != nil {
+				a.say("deskhand: stopping the task: %s", err)
+			}
+		})
+	}
+	task, err := s.engine.Start(starting, s.plan.task)
+	if err != nil {
+		return err
+	}
+	events, err := s.engine.Watch(ctx, task.ID, 0)
+	if err != nil {
+		return err
+	}
+	for open := true; open; {
+		select {
+		case e, more := <-events:
+			if open = more; !more || broken != nil {
+				continue
+			}
+			if broken = v.event(e); broken != nil {
+				stop("The output could not be written.", task.ID)
+			}
+		case <-s.signals:
+			if interrupted != nil {
+				v.close()
+				a.exit(exitInterrupted)
+			}
+			interrupted = &outcome{exitInterrupted}
+			stop("Interrupted from the keyboard or by a signal.", task.ID)
+		}
+	}
+	stopping.Wait()
+	if task, err = s.store.Get(ctx, string(task.ID)); err != nil {
+		return err
+	}
+	return s.report(task, v, interrupted, broken)
+}
+
+// report shows the end and returns what the exit status is made of.
+func (s *session) report(task deskhand.Task, v view, interrupted, broken error) error {
+	if broken != nil {
+		return broken
+	}
+	v.end(task)
+	switch {
+	case interrupted != nil && task.Status == deskhand.Stopped:
+		return interrupted
+	case task.Status == deskhand.Failed:
+		return deskhand.Errorf("", deskhand.Internal, "%s", s.reason(task))
+	}
+	return ended(task.Status)
+}
+
+// reason returns why a task failed, from its journal.
+func (s *session) reason(task deskhand.Task) string {
+	story, err := tell(context.Background(), s.store, task.ID)
+	if err != nil || story.Reason == "" {
+		return "the task failed; deskhand task show " + string(task.ID) + " says more"
+	}
+	return story.Reason
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/plaintext"
+	"github.com/deskhand/deskhand/transcript"
+)
+
+// view shows a task to somebody. It is fed with events and nothing else.
+type view interface {
+	// event takes the next event.
+	event(e deskhand.Event) error
+	// end is told how the task stands when no more events come.
+	end(t deskhand.Task)
+	// close gives the terminal back.
+	close()
+}
+
+// textView tells the story in a terminal while it happens.
+type textView struct {
+	screen *screen
+	story  *transcript.Story
+	live   bool // the task is driven by this program, which says on its own why it failed
+
+	turn     int
+	streamed strings.Builder // of the reply that is coming in, as the model wrote it
+	attempt  int
+	total    deskhand.Usage
+	cost     float64
+	lastSaid string
+}
+
+func newTextView(out io.Writer, env func(string) string) *textView {
+	return &textView{screen: newScreen(out, env), story: transcript.New()}
+}
+
+func (v *textView) close() { v.screen.Close() }
+
+func (v *textView) event(e deskhand.Event) error {
+	if err := v.story.Add(e); err != nil {
+		return err
+	}
+	show, known := shows[e.Kind]
+	if !known {
+		return nil
+	}
+	return deskhand.E("show", deskhand.Invalid, show(v, e.Data))
+}
+
+var shows = map[deskhand.Kind]func(*textView, json.RawMessage) error{
+	deskhand.KindTaskCreated:   shower((*textView).created),
+	deskhand.KindTaskStatus:    shower((*textView).status),
+	deskhand.KindTurnStarted:   shower((*textView).turnStarted),
+	deskhand.KindModelDelta:    shower((*textView).delta),
+	deskhand.KindModelReplied:  shower((*textView).replied),
+	deskhand.KindModelFailed:   shower((*textView).failed),
+	deskhand.KindCallStarted:   shower((*textView).callStarted),
+	deskhand.KindCallFinished:  shower((*textView).callFinished),
+	deskhand.KindBudgetReached: shower(func(v *textView, d deskhand.BudgetReached) { v.remark(d.Text) }),
+	deskhand.KindNote:          shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
+}
+
+// shower decodes an event's data before f shows it.
+func shower[D any](f func(*textView, D)) func(*textView, json.RawMessage) error {
+	return func(v *textView, raw json.RawMessage) error {
+		var d D
+		if err := json.Unmarshal(raw, &d); err != nil {
+			return err
+		}
+		f(v, d)
+		return nil
+	}
+}
+
+func (v *textView) created(d deskhand.TaskCreated) {
+	t := d.Task
+	v.screen.Line(bold, plaintext.Block(strings.TrimSpace(t.Text)))
+	v.screen.Line(dim, plaintext.Line(fmt.Sprintf("task %s · %s · %s · sandbox %s · permission %s",
+		v.story.Task.ID, t.Model, t.Screen, t.Sandbox, t.Permission)))
+}
+
+func (v *textView) status(d deskhand.TaskStatus) {
+	if d.To == deskhand.Running {
+		v.screen.Busy("starting the desktop")
+	}
+}
+
+func (v *textView) turnStarted(d deskhand.TurnStarted) {
+	v.turn, v.attempt = d.Turn, 0
+	v.streamed.Reset()
+	v.screen.Busy("thinking")
+}
+
+// delta shows a piece of a reply. A reply that starts over is shown from its
+// beginning again, with a word about it.
+func (v *textView) delta(d deskhand.ModelDelta) {
+	if d.Attempt != v.attempt {
+		if v.streamed.Len() > 0 {
+			v.remark("The reply broke off and starts again.")
+			v.streamed.Reset()
+		}
+		v.attempt = d.Attempt
+	}
+	if d.Text != "" {
+		if v.streamed.Len() == 0 {
+			v.screen.Line(plain, "")
+		}
+		v.streamed.WriteString(d.Text)
+		v.screen.Stream(plaintext.Block(d.Text))
+	}
+}
+
+// replied completes what was streamed: pieces may have been lost on the way,
+// and a stored task has none.
+func (v *textView) replied(d deskhand.ModelReplied) {
+	text := transcript.Text(d.Content)
+	v.lastSaid = text
+	rest, continues := strings.CutPrefix(text, v.streamed.String())
+	switch {
+	case v.streamed.Len() == 0 && text != "":
+		v.screen.Line(plain, "")
+		v.screen.Stream(plaintext.Block(text))
+	case continues:
+		v.screen.Stream(plaintext.Block(rest))
+	case strings.ReplaceAll(v.streamed.String(), "\n", "") != strings.ReplaceAll(text, "\n", ""):
+		v.screen.Line(plain, plaintext.Block("…"))
+		v.screen.Stream(plaintext.Block(text))
+	}
+	v.streamed.Reset()
+	v.total, v.cost = v.total.Add(d.Usage), v.cost+d.CostUSD
+	v.screen.Action(dim, fmt.Sprintf("  turn %d · %s", d.Turn, transcript.Meter(&d)), " · total "+transcript.Dollars(v.cost))
+	v.screen.Busy("")
+}
+
+func (v *textView) failed(d deskhand.ModelFailed) {
+	v.remark(transcript.FailureText(d))
+	if d.RetryMS > 0 {
+		v.screen.Busy("waiting to try again")
+	}
+}
+
+func (v *textView) callStarted(d deskhand.CallStarted) {
+	v.screen.Busy(transcript.Human(d.Call))
+}
+
+func (v *textView) callFinished(d deskhand.CallFinished) {
+	human := "call"
+	if c := v.story.Call(d.CallID); c != nil {
+		human = transcript.Human(c.Call)
+	}
+	v.screen.Busy("")
+	tail := " · " + transcript.Seconds(time.Duration(d.DurationMS)*time.Millisecond)
+	if !d.Result.IsError {
+		v.screen.Action(cyan, "  → "+human, tail)
+		return
+	}
+	v.screen.Action(red, "  ✗ "+human, tail)
+	for _, c := range d.Result.Content {
+		if c.Text != "" {
+			v.screen.Action(red, "    "+plaintext.Line(c.Text), "")
+			break
+		}
+	}
+}
+
+func (v *textView) remark(text string) { v.screen.Line(yellow, "  ! "+plaintext.Line(text)) }
+
+// endWords says how a task ended, with the colour that fits.
+var endWords = map[deskhand.Status]style{
+	deskhand.Done: green, deskhand.Failed: red, deskhand.Stopped: yellow, deskhand.Exhausted: yellow, deskhand.Waiting: yellow,
+}
+
+func (v *textView) end(t deskhand.Task) {
+	v.screen.Busy("")
+	v.screen.Line(plain, "")
+	if t.Result != "" && strings.TrimSpace(t.Result) != strings.TrimSpace(v.lastSaid) {
+		v.screen.Line(plain, plaintext.Block(t.Result))
+	}
+	line := fmt.Sprintf("%s · %s · %s · %s · %s · %s", t.Status, plural(t.Turns, "turn"), plural(t.Calls, "call"),
+		transcript.Tokens(t.Usage), transcript.Dollars(t.CostUSD), transcript.Seconds(t.Updated.Sub(t.Created)))
+	v.screen.Line(endWords[t.Status], line)
+	if v.story.Reason != "" && t.Status != deskhand.Done && !(v.live && t.Status == deskhand.Failed) {
+		v.screen.Line(plain, plaintext.Line(v.story.Reason))
+	}
+	v.screen.Line(dim, fmt.Sprintf("deskhand task export %s writes every step and screenshot as one page.", t.ID))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

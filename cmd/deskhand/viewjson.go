@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/deskhand/deskhand"
+)
+
+// eventVersion is the version of the public form of events.
+const eventVersion = 1
+
+// publicEvent is the public form of an event, one line of --output stream-json.
+type publicEvent struct {
+	V int `json:"v"`
+	deskhand.Event
+}
+
+// streamView prints each event as one line of JSON.
+type streamView struct{ enc *json.Encoder }
+
+func newStreamView(out io.Writer) *streamView {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	return &streamView{enc}
+}
+
+func (v *streamView) event(e deskhand.Event) error {
+	return deskhand.E("output", deskhand.Unavailable, v.enc.Encode(publicEvent{eventVersion, e}))
+}
+
+func (v *streamView) end(deskhand.Task) {}
+
+func (v *streamView) close() {}
+
+// outcomeView prints nothing but one object at the end.
+type outcomeView struct{ out io.Writer }
+
+// summary is the object of --output json. It is stable.
+type summary struct {
+	Task       deskhand.TaskID `json:"task"`
+	Status     deskhand.Status `json:"status"`
+	Result     string          `json:"result"`
+	Turns      int             `json:"turns"`
+	Calls      int             `json:"calls"`
+	Usage      deskhand.Usage  `json:"usage"`
+	CostUSD    float64         `json:"cost_usd"`
+	DurationMS int64           `json:"duration_ms"`
+}
+
+func summaryOf(t deskhand.Task) summary {
+	return summary{t.ID, t.Status, t.Result, t.Turns, t.Calls, t.Usage, t.CostUSD, t.Updated.Sub(t.Created).Milliseconds()}
+}
+
+func (v outcomeView) event(deskhand.Event) error { return nil }
+
+func (v outcomeView) end(t deskhand.Task) { printJSON(v.out, summaryOf(t)) }
+
+func (v outcomeView) close() {}
+
+// printJSON prints v as one line. A reader that is gone is nobody's error.
+func printJSON(out io.Writer, v any) {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.Encode(v)
+}

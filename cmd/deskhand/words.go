@@ -1,0 +1,10 @@
+package main
+
+import "strings"
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
+
+func joinSentences(s []string) string { return strings.Join(s, " ") }

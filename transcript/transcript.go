@@ -1,0 +1,228 @@
+// Package transcript tells the story of a task: it folds the events of a
+// journal into turns a person can read, puts calls into short words, and writes
+// the whole as one HTML page.
+//
+// It reads events and nothing else, so that whatever shows a task shows the same.
+//
+// Trust: calls, results and what a model said are hostile text. What Human
+// returns is one visible line; the page holds such text only escaped, runs no
+// script and loads nothing.
+package transcript
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/deskhand/deskhand"
+)
+
+// Story is a task as far as its events tell.
+type Story struct {
+	Task   deskhand.Task // as created; status and sums are the caller's to look up
+	System string        // the system prompt
+	Status deskhand.Status
+	Reason string // of the last change of status
+	Result string
+	Turns  []*Turn // Turns[0] holds what happened before the first turn
+	Ended  time.Time
+
+	calls map[string]*Call
+}
+
+// Turn is one reply of the model and what came of its calls.
+type Turn struct {
+	N       int // 0 before the first turn
+	Started time.Time
+	Reply   *deskhand.ModelReplied // nil when there was none
+	Items   []Item                 // in the order they happened
+}
+
+// Item is one thing that happened. Exactly one field is set.
+type Item struct {
+	Said     string
+	Thinking string
+	Message  string // of a person
+	Note     string
+	Failure  *deskhand.ModelFailed
+	Call     *Call
+}
+
+// Call is one call and what came of it.
+type Call struct {
+	N        int // 1, 2, 3 … within the task
+	Turn     int
+	Call     deskhand.Call
+	Verdict  deskhand.Verdict
+	Started  time.Time
+	Finished bool
+	Result   deskhand.Result
+	Duration time.Duration
+}
+
+// New returns the story before any event.
+func New() *Story {
+	return &Story{Turns: []*Turn{{}}, calls: map[string]*Call{}}
+}
+
+// Add takes the next event. Events must come in order, without gaps; what this
+// version does not know is passed over. Invalid: the event's data is damaged.
+func (s *Story) Add(e deskhand.Event) error {
+	add, known := adders[e.Kind]
+	if !known {
+		return nil
+	}
+	s.Ended = e.Time
+	return deskhand.E("transcript", deskhand.Invalid, add(s, e))
+}
+
+var adders = map[deskhand.Kind]func(*Story, deskhand.Event) error{
+	deskhand.KindTaskCreated: adder(func(s *Story, _ deskhand.Event, d deskhand.TaskCreated) {
+		s.Task, s.System = d.Task, d.System
+	}),
+	deskhand.KindTaskStatus: adder(func(s *Story, _ deskhand.Event, d deskhand.TaskStatus) {
+		s.Status, s.Reason = d.To, d.Reason
+		if d.Result != "" {
+			s.Result = d.Result
+		}
+	}),
+	deskhand.KindTurnStarted: adder(func(s *Story, e deskhand.Event, d deskhand.TurnStarted) {
+		if last := s.last(); last.N != d.Turn || d.Turn == 0 {
+			s.Turns = append(s.Turns, &Turn{N: d.Turn, Started: e.Time})
+		}
+	}),
+	deskhand.KindModelReplied: adder((*Story).replied),
+	deskhand.KindModelFailed: adder(func(s *Story, _ deskhand.Event, d deskhand.ModelFailed) {
+		s.item(Item{Failure: &d})
+	}),
+	deskhand.KindCallJudged: adder(func(s *Story, _ deskhand.Event, d deskhand.CallJudged) {
+		s.call(deskhand.Call{ID: d.CallID}).Verdict = d.Verdict
+	}),
+	deskhand.KindCallStarted: adder(func(s *Story, e deskhand.Event, d deskhand.CallStarted) {
+		s.call(d.Call).Started = e.Time
+	}),
+	deskhand.KindCallFinished: adder(func(s *Story, _ deskhand.Event, d deskhand.CallFinished) {
+		c := s.call(deskhand.Call{ID: d.CallID})
+		c.Finished, c.Result, c.Duration = true, d.Result, time.Duration(d.DurationMS)*time.Millisecond
+	}),
+	deskhand.KindHumanMessage: adder(func(s *Story, _ deskhand.Event, d deskhand.HumanMessage) {
+		s.item(Item{Message: d.Text})
+	}),
+	deskhand.KindBudgetReached: adder(func(s *Story, _ deskhand.Event, d deskhand.BudgetReached) {
+		s.item(Item{Note: d.Text})
+	}),
+	deskhand.KindNote: adder(func(s *Story, _ deskhand.Event, d deskhand.Note) {
+		s.item(Item{Note: d.Text})
+	}),
+}
+
+// adder decodes an event's data before f sees it.
+func adder[D any](f func(*Story, deskhand.Event, D)) func(*Story, deskhand.Event) error {
+	return func(s *Story, e deskhand.Event) error {
+		var d D
+		if err := json.Unmarshal(e.Data, &d); err != nil {
+			return err
+		}
+		f(s, e, d)
+		return nil
+	}
+}
+
+func (s *Story) last() *Turn { return s.Turns[len(s.Turns)-1] }
+
+func (s *Story) item(i Item) { s.last().Items = append(s.last().Items, i) }
+
+// replied adds the blocks of a reply in the order the model wrote them. A call
+// stands in the story from here on, also when it never starts.
+func (s *Story) replied(_ deskhand.Event, d deskhand.ModelReplied) {
+	s.last().Reply = &d
+	for _, b := range Blocks(d.Content) {
+		switch {
+		case b.Call != nil:
+			s.call(*b.Call)
+		case b.Thinking != "":
+			s.item(Item{Thinking: b.Thinking})
+		case strings.TrimSpace(b.Text) != "":
+			s.item(Item{Said: b.Text})
+		}
+	}
+}
+
+// call returns the call with c's id, adding it when it is new in this turn.
+func (s *Story) call(c deskhand.Call) *Call {
+	if known := s.calls[c.ID]; known != nil && known.Turn == s.last().N {
+		if known.Call.Name == "" {
+			known.Call = c
+		}
+		return known
+	}
+	call := &Call{N: len(s.calls) + 1, Turn: s.last().N, Call: c}
+	s.calls[c.ID] = call
+	s.item(Item{Call: call})
+	return call
+}
+
+// Call returns the newest call with that id, nil when there is none.
+func (s *Story) Call(id string) *Call { return s.calls[id] }
+
+// Block is one block of an assistant's content: a text, a thought or a call.
+type Block struct {
+	Text     string
+	Thinking string
+	Call     *deskhand.Call
+}
+
+// Blocks reads an assistant's content array. What it does not know it leaves out.
+func Blocks(content json.RawMessage) []Block {
+	var raw []struct {
+		Type, Text, Thinking, ID, Name string
+		Toolset                        string `json:"toolset_name"`
+		Input                          json.RawMessage
+	}
+	if json.Unmarshal(content, &raw) != nil {
+		return nil
+	}
+	var out []Block
+	for _, b := range raw {
+		switch b.Type {
+		case "text":
+			out = append(out, Block{Text: b.Text})
+		case "thinking":
+			out = append(out, Block{Thinking: b.Thinking})
+		case "tool_use":
+			out = append(out, Block{Call: &deskhand.Call{ID: b.ID, Toolset: b.Toolset, Name: b.Name, Input: b.Input}})
+		}
+	}
+	return out
+}
+
+// Text returns the text blocks of an assistant's content, joined by line feeds.
+func Text(content json.RawMessage) string {
+	var texts []string
+	for _, b := range Blocks(content) {
+		if strings.TrimSpace(b.Text) != "" {
+			texts = append(texts, b.Text)
+		}
+	}
+	return strings.Join(texts, "\n")
+}
+
+// Images returns the hashes of every picture in the story, in order, each once.
+func (s *Story) Images() []deskhand.Hash {
+	var out []deskhand.Hash
+	seen := map[deskhand.Hash]bool{}
+	for _, t := range s.Turns {
+		for _, i := range t.Items {
+			if i.Call == nil {
+				continue
+			}
+			for _, c := range i.Call.Result.Content {
+				if c.Image != nil && !seen[c.Image.Hash] {
+					seen[c.Image.Hash] = true
+					out = append(out, c.Image.Hash)
+				}
+			}
+		}
+	}
+	return out
+}
