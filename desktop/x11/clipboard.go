@@ -201,7 +201,7 @@ func (c *clipboard) text(ctx context.Context, selection uint32) (string, error) 
 			return "", err
 		}
 		if ok {
-			return property{kind: target, format: 8, value: raw}.text(), nil
+			return property{kind: target, format: 8, value: raw}.text(c.atoms["UTF8_STRING"]), nil
 		}
 	}
 	return "", nil // it holds no text
