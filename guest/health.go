@@ -20,7 +20,7 @@ const (
 
 // health answers how the guest stands. With ?wait= it answers when the guest
 // is ready or has failed, or, with ?after=N too, when there is a notice beyond
-// N or a change of readiness; at the latest after the wait.
+// N, it has failed or readiness changes; at the latest after the wait.
 func (s *server) health(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	wait, err := duration(q, "wait", maxWait)
@@ -37,7 +37,7 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) error {
 	for now := first; ; now = s.state(after) {
 		news := now.Ready || now.Failed != ""
 		if q.Has("after") {
-			news = len(now.Notices) > 0 || now.Ready != first.Ready || now.Failed != first.Failed
+			news = len(now.Notices) > 0 || now.Ready != first.Ready || now.Failed != ""
 		}
 		if news || wait == 0 {
 			reply(w, http.StatusOK, now)

@@ -15,7 +15,7 @@ import (
 // missing has a name. What bubblewrap says is its own, word for word.
 func TestMissingWalls(t *testing.T) {
 	for _, c := range []struct{ says, wall, mend string }{
-		{"bwrap: No permissions to create new namespace, likely because the kernel does not allow non-privileged user namespaces. On e.g. debian this can be enabled with 'sysctl kernel.unprivileged_userns_clone=1'.", "user namespace", "kernel.unprivileged_userns_clone=1"},
+		{"bwrap: No permissions to create new namespace, likely because the kernel does not allow non-privileged user namespaces. See <https://deb.li/bubblewrap> or <file:///usr/share/doc/bubblewrap/README.Debian.gz>.", "user namespace", "kernel.unprivileged_userns_clone=1"},
 		{"bwrap: setting up uid map: Permission denied", "user namespace", "/etc/apparmor.d/bwrap"},
 		{"bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted", "network namespace", "/etc/apparmor.d/bwrap"},
 		{"bwrap: Creating new namespace failed: Operation not permitted", "user namespace", "docker"},
