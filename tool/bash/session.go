@@ -41,11 +41,12 @@ type exchange struct {
 
 // shellArgs make an interactive shell without a terminal: only that kind leaves
 // a command it is told to interrupt and goes on with the next line.
-var shellArgs = []string{"/bin/bash", "--noprofile", "--norc", "--noediting", "-i"}
+var shellArgs = []string{"/bin/bash", "--noprofile", "--norc", "--noediting", "-i", "+o", "history", "+H"}
 
-// opening sets the shell up. Job control gives every command a process group
-// of its own.
-const opening = `set +o history +H -m; unset PROMPT_COMMAND ${!ANTHROPIC_*}; printf 'shell %s\n' $$` + "\n"
+// opening sets the shell up and has it say its number. Job control gives every
+// command a process group of its own; asked for on the command line, it would
+// want a terminal.
+const opening = `set -m; unset PROMPT_COMMAND ${!ANTHROPIC_*}; printf 'shell %s\n' $$` + "\n"
 
 func shellEnv(extra []string) []string {
 	return append([]string{"PS1=", "PS2=", "TERM=dumb", "HISTFILE=", "PAGER=cat", "GIT_PAGER=cat"}, extra...)

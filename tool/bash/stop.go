@@ -15,31 +15,38 @@ const (
 )
 
 // stopScript interrupts a shell and kills what it runs, but for the background
-// jobs that were there before: first the shell, so that it does not go on with
-// the command's next part when the part that it waits for dies. It looks again
-// until nothing is left, because what runs may go on starting more.
+// jobs that were there before. First the shell, then those it started, then
+// those they started: whoever waits for a part to end must not live to go on
+// with the next. It looks again until nothing is left, also in the process
+// groups it has seen, because what runs may go on starting more.
 const stopScript = `
 shell=$1; shift; keep=" $* "
 kill -INT "$shell"
+groups=" "
 for round in {1..50}; do
-	declare -A parent=()
-	left=
+	declare -A parent=() group=()
+	levels=()
 	for stat in /proc/[0-9]*/stat; do
 		line=
 		{ IFS= read -r -d '' line <"$stat"; } 2>/dev/null
 		set -- ${line##*) }
-		[[ -n $2 && $1 != [ZX] ]] || continue
-		pid=${stat#/proc/}
-		parent[${pid%/stat}]=$2
+		[[ -n $3 && $1 != [ZX] ]] || continue
+		pid=${stat#/proc/}; pid=${pid%/stat}
+		parent[$pid]=$2; group[$pid]=$3
 	done
 	for pid in "${!parent[@]}"; do
-		at=$pid
-		while [[ ${parent[$at]:-0} -gt 1 && ${parent[$at]} != "$shell" ]]; do at=${parent[$at]}; done
-		[[ ${parent[$at]} == "$shell" && $keep != *" $at "* ]] || continue
-		kill -KILL "$pid" 2>/dev/null
-		left=1
+		at=$pid; depth=1
+		while [[ ${parent[$at]:-0} -gt 1 && ${parent[$at]} != "$shell" ]]; do at=${parent[$at]}; depth=$((depth + 1)); done
+		[[ $keep != *" $at "* && $pid != "$shell" ]] || continue
+		if [[ ${parent[$at]} == "$shell" ]]; then
+			[[ ${group[$pid]} == "$shell" || $groups == *" ${group[$pid]} "* ]] || groups+="${group[$pid]} "
+		else
+			[[ $groups == *" ${group[$pid]} "* ]] || continue
+		fi
+		levels[depth]+=" $pid"
 	done
-	[[ -n $left ]] || break
+	[[ ${#levels[@]} -gt 0 ]] || break
+	for level in "${levels[@]}"; do kill -KILL $level 2>/dev/null; done
 done
 exit 0
 `
