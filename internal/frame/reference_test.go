@@ -23,7 +23,7 @@ func sample(line [][3]float64, k, n, ch int) float64 {
 	ratio := float64(len(line)) / float64(n)
 	at := func(i int) float64 { return line[min(max(i, 0), len(line)-1)][ch] }
 	if ratio >= 1 { // integrate in steps far finer than a pixel
-		const steps = 2000
+		const steps = 200
 		var sum float64
 		for s := range steps {
 			sum += at(int((float64(k) + (float64(s)+0.5)/steps) * ratio))
