@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -273,7 +274,7 @@ func (m *Machine) Close() error {
 		if m.cancel != nil {
 			m.cancel()
 		}
-		err := m.sandbox.Close()
+		err := errors.Join(m.closeTools(), m.sandbox.Close())
 		m.follow.Wait()
 		if m.desktop != nil {
 			err = errors.Join(err, m.desktop.Close())
@@ -284,6 +285,20 @@ func (m *Machine) Close() error {
 		m.closed = deskhand.E("computer: close", "", err)
 	})
 	return m.closed
+}
+
+// closeTools lets the tools end what they started.
+func (m *Machine) closeTools() error {
+	if m.tools == nil {
+		return nil
+	}
+	var errs []error
+	for _, t := range m.tools.All() {
+		if c, ok := t.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // tools makes what a model may call.
