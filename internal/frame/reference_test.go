@@ -1,0 +1,38 @@
+package frame_test
+
+import "math"
+
+// lines scales every line of in to n positions, the slow and plain way, and
+// brings the result into 0 to 255.
+func lines(in [][][3]float64, n int) [][][3]float64 {
+	out := make([][][3]float64, len(in))
+	for i, line := range in {
+		for k := range n {
+			var v [3]float64
+			for ch := range 3 {
+				v[ch] = sample(line, k, n, ch)
+				v[ch] = min(max(v[ch], 0), 255)
+			}
+			out[i] = append(out[i], v)
+		}
+	}
+	return out
+}
+
+func sample(line [][3]float64, k, n, ch int) float64 {
+	ratio := float64(len(line)) / float64(n)
+	at := func(i int) float64 { return line[min(max(i, 0), len(line)-1)][ch] }
+	if ratio >= 1 { // integrate in steps far finer than a pixel
+		const steps = 200
+		var sum float64
+		for s := range steps {
+			sum += at(int((float64(k) + (float64(s)+0.5)/steps) * ratio))
+		}
+		return sum / steps
+	}
+	x := (float64(k)+0.5)*ratio - 0.5
+	i := int(math.Floor(x))
+	t := x - float64(i)
+	a, b, c, d := at(i-1), at(i), at(i+1), at(i+2)
+	return b + t/2*(c-a+t*(2*a-5*b+4*c-d+t*(3*(b-c)+d-a)))
+}
