@@ -29,6 +29,7 @@ import (
 	"github.com/deskhand/deskhand/tool"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
+	"github.com/deskhand/deskhand/tool/editor"
 )
 
 const op = "computer: start"
@@ -74,6 +75,7 @@ type Config struct {
 
 	Computer computer.Config // the computer tool; see there
 	Bash     bash.Config     // the bash tool; see there
+	Editor   editor.Config   // the editor tool; see there
 
 	Log *slog.Logger // default: nothing is logged
 }
@@ -311,7 +313,11 @@ func tools(d desktop.Desktop, sb sandbox.Sandbox, c Config) (*tool.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tool.NewSet(screen, shell)
+	files, err := editor.New(sb, c.Editor)
+	if err != nil {
+		return nil, err
+	}
+	return tool.NewSet(screen, shell, files)
 }
 
 // logPath is the log of the guest itself.
