@@ -15,7 +15,6 @@ import (
 const (
 	readyLimit = 10 * time.Second // for a program to become ready
 	stopLimit  = 2 * time.Second  // for a program to end when asked; then it is killed
-	pipeLimit  = time.Second      // for what a dead program's children still hold of its output
 )
 
 // process is a program of ours, leader of a process group.
@@ -50,8 +49,9 @@ func (p *process) stop() {
 
 // program says how to start a process and how to see that it is ready.
 type program struct {
-	title string // "the window manager"
-	args  []string
+	title string   // "the window manager"
+	path  string   // empty when it is not installed
+	args  []string // its name first
 	env   []string
 	dir   string
 	log   *logFile
@@ -77,15 +77,14 @@ func (p program) start(ctx context.Context) (running, error) {
 }
 
 func (p program) launch() (*process, error) {
-	p.log.begin()
-	cmd := exec.Command(p.args[0], p.args[1:]...)
-	cmd.Env, cmd.Dir, cmd.ExtraFiles = p.env, p.dir, p.files
-	cmd.Stdout, cmd.Stderr = p.log, p.log
-	cmd.WaitDelay = pipeLimit
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+	if p.path == "" {
 		return nil, deskhand.Errorf("", deskhand.NotFound, "%s is not installed", p.args[0])
-	} else if err != nil {
+	}
+	p.log.begin()
+	cmd := &exec.Cmd{Path: p.path, Args: p.args, Env: p.env, Dir: p.dir, ExtraFiles: p.files}
+	cmd.Stdout, cmd.Stderr = p.log.input, p.log.input
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	r := &process{cmd: cmd, ended: make(chan struct{})}

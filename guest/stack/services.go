@@ -24,13 +24,13 @@ const backdrop = 0x3F6C8A
 // dpi is the density that all toolkits take for a magnification of 1.
 const dpi = 96
 
-// What stands on what: when one dies, those below it in the same column are
-// started again with it.
+// Each stands on the one before, and is started again with it:
 //
 //	Xvfb
-//	├─ session D-Bus   (what it starts must find the display)
-//	│  └─ mutter       (ends itself when the bus goes)
-//	└─ tint2           (waits for mutter, and outlives it)
+//	session D-Bus   what it starts must find the display
+//	mutter          ends itself when the bus goes
+//	tint2           when a window manager comes, it builds itself anew, visibly;
+//	                started after it, it does so once
 
 func (s *Stack) bus(d *open) service {
 	address := "unix:path=" + s.files.bus
@@ -47,12 +47,13 @@ func (s *Stack) bus(d *open) service {
 			defer r.Close()
 			return program{
 				title: "the message bus", env: s.environment(d.server), dir: s.config.Home, log: s.logs[nameBus],
-				args:  []string{"dbus-daemon", "--session", "--nofork", "--nopidfile", "--nosyslog", "--address=" + address, "--print-address=3"},
+				path:  s.find(nameBus),
+				args:  []string{nameBus, "--session", "--nofork", "--nopidfile", "--nosyslog", "--address=" + address, "--print-address=3"},
 				files: []*os.File{w},
 				ready: func(ctx context.Context) error { return readLine(ctx, r) },
 			}.start(ctx)
 		},
-		with: func(ctx context.Context, _ running) { s.together(ctx, s.manager(d)) },
+		with: func(ctx context.Context, _ running) { s.supervise(ctx, s.manager(d)) },
 	}
 }
 
@@ -75,16 +76,19 @@ func (s *Stack) manager(d *open) service {
 		name: nameManager, title: "The window manager",
 		start: program{
 			title: "the window manager", env: s.environment(d.server), dir: s.config.Home, log: s.logs[nameManager],
-			args:  []string{"mutter", "--x11", "--sm-disable"},
+			path:  s.find(nameManager),
+			args:  []string{nameManager, "--x11", "--sm-disable"},
 			ready: d.session.awaitManager,
 		}.start,
+		with: func(ctx context.Context, _ running) { s.supervise(ctx, s.panel(d)) },
 	}
 }
 
 func (s *Stack) panel(d *open) service {
 	p := program{
 		title: "the panel", env: s.environment(d.server), dir: s.config.Home, log: s.logs[namePanel],
-		args: []string{"tint2", "-c", s.files.panel},
+		path: s.find(namePanel),
+		args: []string{namePanel, "-c", s.files.panel},
 		ready: func(ctx context.Context) error {
 			if err := d.session.awaitPanel(ctx); err != nil {
 				return err
@@ -94,12 +98,6 @@ func (s *Stack) panel(d *open) service {
 	}
 	return service{
 		name: namePanel, title: "The panel",
-		start: func(ctx context.Context) (running, error) {
-			// When a window manager comes, tint2 builds itself anew, visibly.
-			if err := d.session.awaitManager(ctx); err != nil {
-				return nil, err
-			}
-			return p.start(ctx)
-		},
+		start: p.start,
 	}
 }
