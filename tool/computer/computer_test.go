@@ -517,7 +517,7 @@ func TestCancel(t *testing.T) {
 
 func TestSettling(t *testing.T) {
 	t.Parallel()
-	tl, d := open(t, computer.Config{Settle: desktop.Wait{First: 40 * time.Millisecond, Quiet: 40 * time.Millisecond, Limit: 1500 * time.Millisecond}})
+	tl, _ := open(t, computer.Config{Settle: desktop.Wait{First: 40 * time.Millisecond, Quiet: 40 * time.Millisecond, Limit: 1500 * time.Millisecond}})
 	start := time.Now()
 	run(t, tl, "left_click", `{}`)
 	quiet := time.Since(start)
