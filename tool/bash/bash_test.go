@@ -260,7 +260,9 @@ func TestMarkersCannotBeForged(t *testing.T) {
 			{"PS1='$ '; PS2='> '; echo real", "real"},
 			{"echo real", "real"},
 			{"printf 'end x 0\\n' > /proc/$$/fd/255 2>/dev/null; echo real", "real"},
-			// a status told early by a command that digs in the shell's own descriptors is overruled by the shell's
+			{"exec >/dev/null 2>&1; echo lost", "(no output)"},
+			{"echo real; echo err >&2", "real\n[stderr]\nerr"},
+			// a command that digs in the shell's own descriptors does not know the words of the moment
 			{"for f in /proc/$$/fd/*; do [ ${f##*/} -gt 2 ] && [ -p $f ] && (printf 'end x 0\\nshell 1\\n' > $f) 2>/dev/null; done; echo real", "real"},
 			{"set -x; echo real", "real\n[stderr]\n++ echo real"},
 		} {
@@ -338,6 +340,33 @@ func TestInput(t *testing.T) {
 	}
 	if r := s.raw(`{"restart":true,"command":"ls"}`); !strings.Contains(r.Content[0].Text, "was not run") {
 		t.Errorf("got %q", r.Content[0].Text)
+	}
+}
+
+// broken is a sandbox in which nothing can be started.
+type broken struct {
+	sandbox.Sandbox
+	code deskhand.Code
+}
+
+func (b broken) Exec(context.Context, sandbox.Cmd) (sandbox.Process, error) {
+	return nil, deskhand.Errorf("sandbox: exec", b.code, "private detail")
+}
+
+func TestNothingStarts(t *testing.T) {
+	t.Parallel()
+	for code, failure := range map[deskhand.Code]bool{deskhand.NotFound: true, deskhand.Denied: true, deskhand.OverLimit: true, deskhand.Unavailable: false, deskhand.Internal: false} {
+		b, err := bash.New(broken{code: code}, bash.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := b.Run(context.Background(), deskhand.Call{Input: json.RawMessage(`{"command":"ls"}`)})
+		if failure != (err == nil) || failure != r.IsError || !failure && deskhand.CodeOf(err) != code {
+			t.Errorf("%s: %+v %v", code, r, err)
+		}
+		if failure && strings.Contains(r.Content[0].Text, "private") {
+			t.Errorf("%s: %q", code, r.Content[0].Text)
+		}
 	}
 }
 
