@@ -35,6 +35,7 @@ type Info struct {
 	Thinking  Thinking
 	Effort    string   // effort when none is sent; empty when the model has no such setting
 	Efforts   []string // efforts it accepts, lowest first
+	Forced    bool     // tool_choice may demand a call
 	Preserved bool     // thinking is bound to what came before it: history must never be edited
 }
 
@@ -42,6 +43,7 @@ type Info struct {
 type Thinking struct {
 	Send    string   // the field's value as deskhand sends it; empty sends none
 	Accepts []string // values of thinking.type
+	Capped  []string // of those, the ones that need an effort of at most high
 	Default string   // what happens without the field: "on" or "off"
 }
 

@@ -3,6 +3,8 @@ package model
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/deskhand/deskhand/internal/rawjson"
 )
 
 // invalidKey marks an input that is not a JSON object. The API uses the same
@@ -26,9 +28,5 @@ func InvalidInput(input json.RawMessage) (raw string, invalid bool) {
 
 // MarkInvalid returns an input that InvalidInput recognises.
 func MarkInvalid(raw string) json.RawMessage {
-	marked, err := json.Marshal(map[string]string{invalidKey: raw})
-	if err != nil {
-		panic("model: invalid input: " + err.Error()) // unreachable: strings always marshal
-	}
-	return marked
+	return append(append([]byte(`{"`+invalidKey+`":`), rawjson.String(raw)...), '}')
 }

@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // The two tiers of images.
 func highTier() Limits     { return Limits{MaxEdge: 2576, MaxTokens: 4784} }
 func standardTier() Limits { return Limits{MaxEdge: 1568, MaxTokens: 1568} }
@@ -20,12 +22,12 @@ func catalogue() []Info {
 		preserved("claude-mythos-5-2", usd(8, 40), "high", newestOnly, always),
 		preserved("claude-opus-5-5", usd(4, 20), "medium", newestOnly, always),
 		preserved("claude-sonnet-5-5", usd(2, 10), "high", newestOnly, between),
-		preserved("claude-haiku-5-5", haikuPrices, "medium", newestOnly, optional),
+		preserved("claude-haiku-5-5", haikuPrices, "medium", newestOnly, cappedOptional),
 		preserved("claude-fable-5-1", usd(10, 50), "high", eitherTool, always),
 		preserved("claude-mythos-5-1", usd(10, 50), "high", eitherTool, always),
 		current("claude-fable-5", usd(10, 50), "high", eitherTool, always, 512),
 		current("claude-mythos-5", usd(10, 50), "high", eitherTool, always, 512),
-		current("claude-opus-5", usd(5, 25), "high", eitherTool, optional, 512),
+		current("claude-opus-5", usd(5, 25), "high", eitherTool, cappedOptional, 512),
 		current("claude-sonnet-5", usd(2, 10), "high", eitherTool, optional, 1024),
 		current("claude-opus-4-8", usd(5, 25), "high", eitherTool, offUnlessAsked, 1024),
 		current("claude-opus-4-7", usd(5, 25), "high", single2025, offUnlessAsked, 2048),
@@ -47,10 +49,13 @@ func always() Thinking {
 	return Thinking{Send: adaptive, Accepts: []string{"adaptive"}, Default: "on"}
 }
 func between() Thinking {
-	return Thinking{Send: adaptive, Accepts: []string{"adaptive", "between_tools"}, Default: "on"}
+	return Thinking{Send: adaptive, Accepts: []string{"adaptive", "between_tools"}, Capped: []string{"between_tools"}, Default: "on"}
 }
 func optional() Thinking {
 	return Thinking{Send: adaptive, Accepts: []string{"adaptive", "disabled"}, Default: "on"}
+}
+func cappedOptional() Thinking {
+	return Thinking{Send: adaptive, Accepts: []string{"adaptive", "disabled"}, Capped: []string{"disabled"}, Default: "on"}
 }
 func offUnlessAsked() Thinking {
 	return Thinking{Send: adaptive, Accepts: []string{"adaptive", "disabled"}, Default: "off"}
@@ -73,6 +78,7 @@ func current(id string, prices func() []Price, effort string, tools func() []str
 		ID: id, Computer: tools(), Editor: "text_editor_20250728", Bash: "bash_20250124",
 		Images: highTier(), Prices: prices(), Context: 1_000_000, MaxOutput: 128_000, MaxTokens: 32_000,
 		MinCache: minCache, Thinking: think(),
+		Forced: slices.Contains(think().Accepts, "disabled"), // a model that must think cannot be made to call
 		Effort: effort, Efforts: []string{"low", "medium", "high", "xhigh", "max"},
 	}
 }
@@ -97,6 +103,6 @@ func small(id, date, end string, prices func() []Price, tool string, minCache in
 		ID: id, Dated: id + "-" + date, EndOfLife: end,
 		Computer: []string{tool}, Editor: "text_editor_20250728", Bash: "bash_20250124",
 		Images: standardTier(), Prices: prices(), Context: 200_000, MaxOutput: 64_000, MaxTokens: 16_000,
-		MinCache: minCache, Thinking: Thinking{Accepts: []string{"enabled", "disabled"}, Default: "off"},
+		MinCache: minCache, Thinking: Thinking{Accepts: []string{"enabled", "disabled"}, Default: "off"}, Forced: true,
 	}
 }

@@ -1,0 +1,185 @@
+// Package claude speaks the Messages API with the official SDK: model.Model
+// over HTTP, always streamed.
+//
+// It sends bytes, not SDK structs: tool entries and assistant content go out
+// exactly as they came, so that equal prefixes are equal on the wire and
+// thinking stays bound to its conversation (docs/decisions/0008).
+//
+// Trust: the endpoint is whoever the base URL names. Nothing it sends is
+// believed beyond its form: sizes are bounded, errors are cut and cleaned of
+// the key before anyone reads them. It retries nothing; model.Retry does.
+package claude
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/anthropics/anthropic-sdk-go/v2"
+	"github.com/anthropics/anthropic-sdk-go/v2/option"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/model"
+)
+
+// Version is the version of the Messages API that this package speaks.
+const Version = "2026-10-21"
+
+// Config says where the API is and who asks.
+type Config struct {
+	BaseURL   string            // default https://api.anthropic.com/
+	APIKey    string            // one of APIKey, AuthToken and Ambient is required
+	AuthToken string            // default none; ignored beside an APIKey
+	Ambient   bool              // let the SDK find a profile or workload identity in the environment; default false
+	Headers   map[string]string // added to every request; default none
+	Version   string            // anthropic-version header; default Version
+
+	// HTTPClient sends the requests; default one of our own, with the proxy of
+	// the environment.
+	HTTPClient *http.Client
+
+	// MaxIdle is the longest silence of a stream. A ping breaks the silence, but
+	// a stream of nothing but pings ends after pingPatience times MaxIdle.
+	// Default 5m.
+	MaxIdle time.Duration
+}
+
+const (
+	defaultBaseURL = "https://api.anthropic.com/"
+	defaultMaxIdle = 5 * time.Minute
+	pingPatience   = 4
+)
+
+// FromEnvironment returns a Config from the SDK's variables, read through
+// getenv (os.Getenv in a program): ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN,
+// ANTHROPIC_BASE_URL, ANTHROPIC_CUSTOM_HEADERS. With neither key nor token, but
+// a named profile or workload identity, the SDK's own search is asked for.
+func FromEnvironment(getenv func(string) string) Config {
+	c := Config{
+		BaseURL:   getenv("ANTHROPIC_BASE_URL"),
+		APIKey:    getenv("ANTHROPIC_API_KEY"),
+		AuthToken: getenv("ANTHROPIC_AUTH_TOKEN"),
+		Headers:   map[string]string{},
+	}
+	c.Ambient = !c.HasKey() && (getenv("ANTHROPIC_PROFILE") != "" || getenv("ANTHROPIC_FEDERATION_RULE_ID") != "")
+	for line := range strings.SplitSeq(getenv("ANTHROPIC_CUSTOM_HEADERS"), "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			c.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	return c
+}
+
+// HasKey reports whether c has a credential of its own.
+func (c Config) HasKey() bool { return c.APIKey != "" || c.AuthToken != "" }
+
+func (c Config) withDefaults() Config {
+	if c.BaseURL == "" {
+		c.BaseURL = defaultBaseURL
+	}
+	if c.Version == "" {
+		c.Version = Version
+	}
+	if c.MaxIdle <= 0 {
+		c.MaxIdle = defaultMaxIdle
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	base, err := url.Parse(c.BaseURL)
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		return deskhand.Errorf("", deskhand.Invalid, "The API's address is not an http or https URL. Check ANTHROPIC_BASE_URL.")
+	}
+	if !c.HasKey() && !c.Ambient {
+		return deskhand.Errorf("", deskhand.Unauthenticated, "There is no API key. Set ANTHROPIC_API_KEY, or play a script with --model script:FILE.")
+	}
+	return nil
+}
+
+// Client is the Messages API as a model.Model. It may be used concurrently.
+type Client struct {
+	api     anthropic.Client
+	http    *http.Client
+	own     bool // http is ours to close
+	config  Config
+	failure failures
+}
+
+var _ model.Model = (*Client)(nil)
+
+// New returns a client. No request is made. Errors: Invalid, Unauthenticated.
+func New(c Config) (*Client, error) {
+	c = c.withDefaults()
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	client := &Client{http: c.HTTPClient, config: c, failure: failuresOf(c)}
+	if client.http == nil {
+		client.own = true
+		client.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	}
+	client.api = anthropic.NewClient(client.options()...)
+	return client, nil
+}
+
+func (c *Client) options() []option.RequestOption {
+	opts := []option.RequestOption{
+		option.WithBaseURL(c.config.BaseURL),
+		option.WithHTTPClient(c.http),
+		option.WithMaxRetries(0), // attempts are journaled, so model.Retry makes them
+		option.WithMiddleware(limitErrorBody),
+	}
+	switch {
+	case c.config.APIKey != "":
+		opts = append(opts, option.WithoutEnvironmentDefaults(), option.WithAPIKey(c.config.APIKey))
+	case c.config.AuthToken != "":
+		opts = append(opts, option.WithoutEnvironmentDefaults(), option.WithAuthToken(c.config.AuthToken))
+	}
+	for name, value := range c.config.Headers {
+		opts = append(opts, option.WithHeader(name, value))
+	}
+	return append(opts, option.WithHeader("anthropic-version", c.config.Version))
+}
+
+// Close drops idle connections. Replies under way are not affected.
+func (c *Client) Close() error {
+	if c.own {
+		c.http.CloseIdleConnections()
+	}
+	return nil
+}
+
+// Reply implements model.Model.
+func (c *Client) Reply(ctx context.Context, req model.Request, on func(model.Delta)) (model.Reply, error) {
+	if on == nil {
+		on = func(model.Delta) {}
+	}
+	body, err := encode(ctx, req)
+	if err != nil {
+		return model.Reply{}, refusal(ctx, err)
+	}
+	ctx, idle := watch(ctx, c.config.MaxIdle)
+	defer idle.stop()
+
+	var res *http.Response
+	err = c.api.Post(ctx, "v1/messages", body, &res, headers(req)...)
+	if err != nil {
+		return model.Reply{}, c.failure.of(ctx, err)
+	}
+	defer res.Body.Close()
+	reply, err := read(res, idle, on)
+	if err != nil {
+		return model.Reply{}, c.failure.of(ctx, err)
+	}
+	return reply, nil
+}
+
+func headers(req model.Request) []option.RequestOption {
+	if len(req.Betas) == 0 {
+		return nil
+	}
+	return []option.RequestOption{option.WithHeader("anthropic-beta", strings.Join(req.Betas, ","))}
+}
