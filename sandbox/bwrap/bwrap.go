@@ -182,6 +182,8 @@ func (w *walls) private(c Config) {
 	w.add("--proc", "/proc", "--dev", "/dev",
 		"--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
 		"--perms", "1777", "--tmpfs", "/tmp",
+		// An X server that is not root does not make the places of its sockets.
+		"--perms", "1777", "--dir", "/tmp/.X11-unix", "--perms", "1777", "--dir", "/tmp/.ICE-unix",
 		"--perms", "1777", "--tmpfs", "/var/tmp",
 		"--perms", "0700", "--tmpfs", Runtime,
 		"--symlink", "/run", "/var/run", "--symlink", "/run/lock", "/var/lock",

@@ -37,6 +37,6 @@ func start(t testing.TB, c bwrap.Config) *bwrap.Sandbox {
 
 func TestSandbox(t *testing.T) { // not parallel: it counts descriptors
 	sandboxtest.Run(t, func(t *testing.T) sandboxtest.Place {
-		return sandboxtest.Place{Sandbox: start(t, bwrap.Config{}), Dir: "/tmp"}
+		return sandboxtest.Place{Sandbox: start(t, bwrap.Config{}), Dir: bwrap.Home}
 	})
 }

@@ -108,7 +108,7 @@ func TestVisible(t *testing.T) {
 		"/":             "bin dev etc home lib lib32 lib64 libx32 opt proc run sbin tmp usr var",
 		"/home":         "user",
 		"/home/user":    "",
-		"/tmp":          "",
+		"/tmp":          ".X11-unix .ICE-unix",
 		"/var/tmp":      "",
 		"/run":          "deskhand lock user",
 		"/run/lock":     "",
