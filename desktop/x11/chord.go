@@ -120,6 +120,7 @@ const (
 	keyReturn keysym.Sym = 0xff0d
 	keyTab    keysym.Sym = 0xff09
 	keyShift  keysym.Sym = 0xffe1
+	keyLevel3 keysym.Sym = 0xfe03 // AltGr
 )
 
 // fold lowers the letters of a chord with a modifier that makes a command of
@@ -128,7 +129,7 @@ const (
 func fold(syms []keysym.Sym) []keysym.Sym {
 	command := false
 	for _, s := range syms {
-		command = command || holding[s] && s != keyShift && s != 0xffe2 && s != 0xfe03
+		command = command || holding[s] && s != keyShift && s != 0xffe2 && s != keyLevel3
 	}
 	if !command {
 		return syms

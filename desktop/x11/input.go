@@ -161,7 +161,7 @@ func (h *hands) letGo(ctx context.Context) {
 	defer cancel()
 	var b xwire.Batch
 	h.releaseHeld(&b, false)
-	_ = h.conn.Round(ctx, &b) // the failure that led here is the one to tell
+	_ = h.round(ctx, &b) // the failure that led here is the one to tell
 }
 
 var errReleaseLimit = errors.New("letting go of the input took longer than " + releaseLimit.String())

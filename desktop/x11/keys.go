@@ -104,10 +104,10 @@ func (h *hands) doKey(ctx context.Context, j *job) error {
 	undo := h.neutral(&b, kb, j.chord)
 	for range j.count {
 		h.chordDown(&b, kb, strokes)
-		h.releaseHeld(&b, false)
+		h.lift(&b)
 	}
 	undo(&b)
-	return h.conn.Round(ctx, &b)
+	return h.round(ctx, &b)
 }
 
 // doHold holds the chord for the duration. Keys repeat meanwhile, as they do
@@ -120,7 +120,7 @@ func (h *hands) doHold(ctx context.Context, j *job) error {
 	var b, up xwire.Batch
 	undo := h.neutral(&b, kb, j.chord)
 	h.chordDown(&b, kb, strokes)
-	if err := h.conn.Round(ctx, &b); err != nil {
+	if err := h.round(ctx, &b); err != nil {
 		return err
 	}
 	timer := time.NewTimer(j.Duration)
@@ -135,9 +135,9 @@ func (h *hands) doHold(ctx context.Context, j *job) error {
 	case <-h.conn.Done():
 		return xwire.ErrClosed
 	}
-	h.releaseHeld(&up, false)
+	h.lift(&up)
 	undo(&up)
-	if e := h.conn.Round(ctx, &up); err == nil {
+	if e := h.round(ctx, &up); err == nil {
 		err = e
 	}
 	return err

@@ -2,6 +2,7 @@ package x11
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/deskhand/deskhand/internal/keysym"
 )
@@ -157,4 +158,32 @@ func (l *layout) find(s keysym.Sym) (stroke, bool) {
 	}
 	st, ok := l.bySym[s]
 	return st, ok
+}
+
+// spareType returns the key type for spare keys, and its number of levels: one
+// whose four levels are chosen by Shift and AltGr and nothing else, or plain
+// and Shift, which every keymap has.
+func (l *layout) spareType() (kind byte, levels int) {
+	if _, ok := l.holders[modShift]; !ok {
+		return 0, 1
+	}
+	for i, t := range l.types {
+		for bit, code := range l.holders {
+			if l.key(code).sym(0, 0) == keyLevel3 && t.is(typeLevel{modShift, 1}, typeLevel{bit, 2}, typeLevel{modShift | bit, 3}) {
+				return byte(i), spareLevels
+			}
+		}
+	}
+	const twoLevel = 1 // fixed by the XKB protocol
+	return twoLevel, 2
+}
+
+// is reports whether exactly these modifiers choose levels.
+func (t keyType) is(want ...typeLevel) bool {
+	for _, e := range t.levels {
+		if !slices.Contains(want, e) {
+			return false
+		}
+	}
+	return len(t.levels) == len(want)
 }

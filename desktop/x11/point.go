@@ -75,13 +75,13 @@ func (h *hands) doClick(ctx context.Context, j *job) error {
 func (h *hands) doPress(ctx context.Context, j *job) error {
 	var b xwire.Batch
 	h.press(&b, j.button, 0, true)
-	return h.conn.Round(ctx, &b)
+	return h.round(ctx, &b)
 }
 
 func (h *hands) doRelease(ctx context.Context, j *job) error {
 	var b xwire.Batch
 	h.release(&b, j.button, 0)
-	return h.conn.Round(ctx, &b)
+	return h.round(ctx, &b)
 }
 
 func (h *hands) doScroll(ctx context.Context, j *job) error {
@@ -144,6 +144,7 @@ func (h *hands) land(ctx context.Context, b *xwire.Batch, want *deskhand.ScreenP
 	if err != nil {
 		return err
 	}
+	h.held.settle()
 	if p := readPointer(r); want != nil && p.at != *want {
 		return deskhand.Errorf("x11: input", deskhand.Unavailable, "the pointer is at (%d, %d) and not at (%d, %d): a program confines it, or somebody moved it",
 			p.at.X, p.at.Y, want.X, want.Y)

@@ -29,7 +29,6 @@ const (
 	opQueryKeymap          = 44
 	opGetImage             = 73
 	opQueryExtension       = 98
-	opChangeKeyboardMap    = 100
 )
 
 // Kinds of events.

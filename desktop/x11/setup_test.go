@@ -40,7 +40,7 @@ func program(t testing.TB, s *xvfb.Server, name string, args ...string) *exec.Cm
 		t.Fatalf("%s is not installed", name)
 	}
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(cmd.Environ(), "DISPLAY="+s.Display, "XAUTHORITY="+s.Authority, "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "NO_AT_BRIDGE=1")
+	cmd.Env = append(cmd.Environ(), "DISPLAY="+s.Display, "XAUTHORITY="+s.Authority, "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "NO_AT_BRIDGE=1", "HOME="+t.TempDir(), "GSETTINGS_BACKEND=memory")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package x11
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/deskhand/deskhand"
@@ -10,8 +11,9 @@ import (
 	"github.com/deskhand/deskhand/internal/xwire"
 )
 
-// spareLevels is how many symbols go on one spare key: plain and with Shift.
-const spareLevels = 2
+// spareLevels is how many symbols go on one spare key at most: plain, with
+// Shift, with AltGr, with both.
+const spareLevels = 4
 
 // spares are keys that the layout leaves blank and that carry other symbols
 // for typing. They keep them from one text to the next: programs look a
@@ -41,16 +43,14 @@ func (s *spares) adopt(kb *keyboard) {
 
 // free lists the places on blank keys, and beside our own symbols.
 func (s *spares) free(kb *keyboard) (places []slot) {
-	if _, ok := kb.holders[modShift]; !ok {
-		return nil // a keyboard without Shift is no keyboard
-	}
+	_, levels := kb.spareType()
 	ours := map[byte][spareLevels]bool{}
 	for _, x := range s.slots {
 		taken := ours[x.code]
 		taken[x.level] = true
 		ours[x.code] = taken
 	}
-	for level := range spareLevels {
+	for level := range levels {
 		for i := range kb.keys {
 			code := kb.first + byte(i)
 			taken, own := ours[code]
@@ -121,7 +121,7 @@ func (s *spares) place(ctx context.Context, h *hands, kb *keyboard, syms []keysy
 		s.slots = append(s.slots, slot{code: p.code, level: p.level, sym: x, used: s.texts, unread: true})
 		changed[p.code] = true
 	}
-	if err := h.conn.Round(ctx, s.write(changed)); err != nil {
+	if err := h.conn.Round(ctx, s.write(h, kb, changed)); err != nil {
 		return err
 	}
 	now, err := h.keyboard(ctx)
@@ -168,41 +168,39 @@ func (s *spares) evict(ctx context.Context, h *hands, n int) ([]slot, error) {
 	return out, nil
 }
 
-// write returns the requests that bring keys in line with the slots. A key
-// with one symbol gets it on both levels: a lone letter would be read as the
-// lower case of a pair.
-func (s *spares) write(codes map[byte]bool) *xwire.Batch {
+// write returns the requests that bring keys in line with the slots; a key
+// without slots becomes blank.
+func (s *spares) write(h *hands, kb *keyboard, codes map[byte]bool) *xwire.Batch {
 	var b xwire.Batch
-	sorted := make([]byte, 0, len(codes))
-	for code := range codes {
-		sorted = append(sorted, code)
-	}
-	slices.Sort(sorted)
+	kind, levels := kb.spareType()
+	sorted := slices.Sorted(maps.Keys(codes))
 	for len(sorted) > 0 {
 		run := 1 // neighbours share a request: each one makes every program read the map again
 		for run < len(sorted) && sorted[run] == sorted[0]+byte(run) {
 			run++
 		}
-		b.Req(opChangeKeyboardMap, byte(run)).U8(sorted[0], spareLevels, 0, 0)
-		for _, code := range sorted[:run] {
-			levels := s.levels(code)
-			b.U32(uint32(levels[0]), uint32(levels[1]))
+		keys := make([][]keysym.Sym, run)
+		for i, code := range sorted[:run] {
+			keys[i] = s.levels(code, levels)
 		}
+		setKeys(&b, &h.conn.Setup, h.ext.xkb.op, sorted[0], kind, keys)
 		sorted = sorted[run:]
 	}
 	return &b
 }
 
-func (s *spares) levels(code byte) (out [spareLevels]keysym.Sym) {
+// levels returns what is to be on a key, nil for nothing. Programs that know
+// no XKB read a lone letter as the lower case of a pair, hence the second copy.
+func (s *spares) levels(code byte, n int) (out []keysym.Sym) {
 	for _, x := range s.slots {
 		if x.code == code {
+			if out == nil {
+				out = make([]keysym.Sym, n)
+			}
 			out[x.level] = x.sym
 		}
 	}
-	if out[0] == 0 {
-		out[0] = out[1]
-	}
-	if out[1] == 0 {
+	if out != nil && out[1] == 0 {
 		out[1] = out[0]
 	}
 	return out
@@ -223,6 +221,10 @@ func (s *spares) restore(ctx context.Context, h *hands) error {
 	for _, x := range s.slots {
 		codes[x.code] = true
 	}
+	kb, err := h.keyboard(ctx)
+	if err != nil {
+		return err
+	}
 	s.slots = nil
-	return h.conn.Round(ctx, s.write(codes))
+	return h.conn.Round(ctx, s.write(h, kb, codes))
 }

@@ -80,7 +80,7 @@ func (h *hands) typeBatch(ctx context.Context, kb *keyboard, syms []keysym.Sym) 
 			w.hold(b, 0)
 			undo(b)
 		}
-		if err := h.conn.Round(ctx, b); err != nil {
+		if err := h.round(ctx, b); err != nil {
 			return typed, err
 		}
 		typed += n

@@ -13,6 +13,7 @@ const (
 	xkbGetState       = 4
 	xkbLatchLockState = 5
 	xkbGetMap         = 8
+	xkbSetMap         = 9
 
 	xkbCoreKeyboard = 0x100 // the device that all programs listen to
 )
@@ -39,6 +40,26 @@ func lockState(b *xwire.Batch, xkb, affect, locked byte, group int) {
 		lockGroup, g = 1, byte(group)
 	}
 	b.Req(xkb, xkbLatchLockState).U16(xkbCoreKeyboard).U8(affect, locked, lockGroup, g, 0xff, 0, 0, lockGroup).U16(0)
+}
+
+// setKeys puts symbols on neighbouring keys, of one group and a key type; nil
+// makes a key blank.
+func setKeys(b *xwire.Batch, setup *xwire.Setup, xkb, first, kind byte, keys [][]keysym.Sym) {
+	total := 0
+	for _, syms := range keys {
+		total += len(syms)
+	}
+	const symsPresent = 1 << 1
+	b.Req(xkb, xkbSetMap).U16(xkbCoreKeyboard, symsPresent, 0).
+		U8(setup.MinKeycode, setup.MaxKeycode, 0, 0, first, byte(len(keys))).U16(uint16(total)).
+		U32(0, 0, 0, 0).U16(0) // no actions, behaviours, explicit components, modifiers
+	for _, syms := range keys {
+		groups := byte(min(len(syms), 1))
+		b.U8(kind*groups, 0, 0, 0, groups, byte(len(syms))).U16(uint16(len(syms)))
+		for _, s := range syms {
+			b.U32(uint32(s))
+		}
+	}
 }
 
 // keymap is what is on every key.

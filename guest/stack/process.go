@@ -15,7 +15,6 @@ import (
 const (
 	readyLimit = 10 * time.Second // for a program to become ready
 	stopLimit  = 2 * time.Second  // for a program to end when asked; then it is killed
-	pipeLimit  = time.Second      // for what a dead program's children still hold of its output
 )
 
 // process is a program of ours, leader of a process group.
@@ -80,8 +79,7 @@ func (p program) launch() (*process, error) {
 	p.log.begin()
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = p.env, p.dir, p.files
-	cmd.Stdout, cmd.Stderr = p.log, p.log
-	cmd.WaitDelay = pipeLimit
+	cmd.Stdout, cmd.Stderr = p.log.input, p.log.input
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 		return nil, deskhand.Errorf("", deskhand.NotFound, "%s is not installed", p.args[0])

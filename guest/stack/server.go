@@ -23,7 +23,7 @@ func (s *Stack) server() service {
 		with: func(ctx context.Context, r running) {
 			o := r.(*open)
 			s.setDisplay(display{o.server.Display, o.server.Authority, o.desktop})
-			s.together(ctx, s.bus(o), s.panel(o))
+			s.supervise(ctx, s.bus(o))
 			s.setDisplay(display{})
 		},
 	}
@@ -45,7 +45,7 @@ func (s *Stack) startServer(ctx context.Context) (running, error) {
 		return nil, err
 	}
 	s.logs[nameServer].begin()
-	server, err := xvfb.Start(ctx, xvfb.Config{Size: s.config.Size, DPI: dpi * s.config.Scale, Dir: s.files.dir, Stderr: s.logs[nameServer]})
+	server, err := xvfb.Start(ctx, xvfb.Config{Size: s.config.Size, DPI: dpi * s.config.Scale, Dir: s.files.dir, Stderr: s.logs[nameServer].input})
 	if err != nil {
 		return nil, err
 	}

@@ -24,13 +24,13 @@ const backdrop = 0x3F6C8A
 // dpi is the density that all toolkits take for a magnification of 1.
 const dpi = 96
 
-// What stands on what: when one dies, those below it in the same column are
-// started again with it.
+// Each stands on the one before, and is started again with it:
 //
 //	Xvfb
-//	├─ session D-Bus   (what it starts must find the display)
-//	│  └─ mutter       (ends itself when the bus goes)
-//	└─ tint2           (waits for mutter, and outlives it)
+//	session D-Bus   what it starts must find the display
+//	mutter          ends itself when the bus goes
+//	tint2           when a window manager comes, it builds itself anew, visibly;
+//	                started after it, it does so once
 
 func (s *Stack) bus(d *open) service {
 	address := "unix:path=" + s.files.bus
@@ -52,7 +52,7 @@ func (s *Stack) bus(d *open) service {
 				ready: func(ctx context.Context) error { return readLine(ctx, r) },
 			}.start(ctx)
 		},
-		with: func(ctx context.Context, _ running) { s.together(ctx, s.manager(d)) },
+		with: func(ctx context.Context, _ running) { s.supervise(ctx, s.manager(d)) },
 	}
 }
 
@@ -78,6 +78,7 @@ func (s *Stack) manager(d *open) service {
 			args:  []string{"mutter", "--x11", "--sm-disable"},
 			ready: d.session.awaitManager,
 		}.start,
+		with: func(ctx context.Context, _ running) { s.supervise(ctx, s.panel(d)) },
 	}
 }
 
@@ -94,12 +95,6 @@ func (s *Stack) panel(d *open) service {
 	}
 	return service{
 		name: namePanel, title: "The panel",
-		start: func(ctx context.Context) (running, error) {
-			// When a window manager comes, tint2 builds itself anew, visibly.
-			if err := d.session.awaitManager(ctx); err != nil {
-				return nil, err
-			}
-			return p.start(ctx)
-		},
+		start: p.start,
 	}
 }

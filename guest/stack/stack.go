@@ -146,11 +146,15 @@ func (s *Stack) Start(ctx context.Context) error {
 	go func() { // Stop waits for it
 		defer close(s.stopped)
 		s.supervise(run, s.server())
-		for _, l := range s.logs {
-			l.close()
-		}
+		s.closeLogs()
 	}()
 	return nil
+}
+
+func (s *Stack) closeLogs() {
+	for _, l := range s.logs {
+		l.close()
+	}
 }
 
 func (s *Stack) prepare() error {
@@ -171,7 +175,12 @@ func (s *Stack) prepare() error {
 	}
 	s.files.panel = panel
 	for _, name := range []string{nameServer, nameBus, nameManager, namePanel} {
-		s.logs[name] = openLog(filepath.Join(s.config.LogDir, strings.ToLower(name)+".log"))
+		l, err := openLog(filepath.Join(s.config.LogDir, strings.ToLower(name)+".log"))
+		if err != nil {
+			s.closeLogs()
+			return err
+		}
+		s.logs[name] = l
 	}
 	return nil
 }

@@ -90,15 +90,6 @@ func attend(ctx context.Context, v service, r running) {
 	r.stop()
 }
 
-// together supervises services beside each other.
-func (s *Stack) together(ctx context.Context, services ...service) {
-	var all sync.WaitGroup
-	for _, v := range services {
-		all.Go(func() { s.supervise(ctx, v) })
-	}
-	all.Wait()
-}
-
 func sentence(v service, err error) string {
 	if err != nil {
 		return v.title + " (" + v.name + ") could not be started: " + err.Error() + "."
