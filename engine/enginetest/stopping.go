@@ -124,3 +124,21 @@ func closing(t *testing.T, open Open) {
 		t.Errorf("a second Close: %v", err)
 	}
 }
+
+// closeOnReader closes an engine while somebody watches and does not read.
+func closeOnReader(t *testing.T, open Open) {
+	e, _ := open(t, newWorld(Turns(Say("done"))))
+	c := follow(t, e, start(t, e).ID)
+	closed := make(chan error, 1)
+	go func() { closed <- e.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Close waits for a reader that does not read")
+	}
+	for range c {
+	}
+}

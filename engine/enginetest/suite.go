@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 		"stop storm":      stopStorm,
 		"stop unknown":    stopUnknown,
 		"close":           closing,
+		"close on reader": closeOnReader,
 		"many":            many,
 		"late watchers":   lateWatchers,
 		"slow watcher":    slowWatcher,

@@ -166,6 +166,10 @@ func TestRemoveLeavesNothing(t *testing.T) {
 	if n := s.count(t, string(id), &size); n != 0 {
 		t.Errorf("the id is still in %d files", n)
 	}
+	var free int
+	if err := s.read.QueryRowContext(t.Context(), `PRAGMA freelist_count`).Scan(&free); err != nil || free != 0 {
+		t.Errorf("%d pages are kept for later, %v", free, err)
+	}
 	if size >= before {
 		t.Errorf("%d bytes before, %d after", before, size)
 	}

@@ -23,9 +23,14 @@ func big(t *testing.T, f *fixture) {
 	f.verify(id)
 }
 
-// many iterates over 10,000 events and watches what that takes.
+// many iterates over many events, and over large ones, and watches what that takes.
 func many(t *testing.T, f *fixture) {
-	const total, batch, size, limit = 10_000, 500, 4000, 12 << 20 // of 40 MB in all
+	bounded(t, f, 10_000, 500, 4000) // 40 MB in all
+	bounded(t, f, 50, 5, 1_000_000)
+}
+
+func bounded(t *testing.T, f *fixture, total, batch, size int) {
+	const limit = 12 << 20
 	id := f.create()
 	text := strings.Repeat("x", size)
 	for range total / batch {
@@ -38,12 +43,13 @@ func many(t *testing.T, f *fixture) {
 	runtime.GC()
 	var before, now runtime.MemStats
 	runtime.ReadMemStats(&before)
-	var seen, most uint64
+	var seen int
+	var most uint64
 	for e, err := range f.Events(t.Context(), id, 1) {
 		if err != nil || e.Seq != int64(seen)+2 {
 			t.Fatalf("event %d after %d: %v", e.Seq, seen, err)
 		}
-		if seen++; seen%2000 == 0 {
+		if seen++; seen%(total/5) == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&now)
 			most = max(most, now.HeapAlloc)
