@@ -26,7 +26,7 @@ type Info struct {
 	Computer  []string // types of the computer tool it accepts, the best first
 	Editor    string   // type of its text editor tool
 	Bash      string   // type of its bash tool
-	Images    Limits   // of one image
+	Limits    Limits   // of one image
 	Prices    []Price  // by length of the prompt, shortest first
 	Context   int      // tokens of prompt and reply together
 	MaxOutput int      // highest max_tokens

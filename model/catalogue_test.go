@@ -41,7 +41,7 @@ func TestCatalogueRowsAreWhole(t *testing.T) {
 			t.Errorf("%s: twice", m.ID)
 		}
 		seen[m.ID] = true
-		if len(m.Computer) == 0 || m.Editor == "" || m.Bash == "" || m.Images.MaxEdge == 0 || len(m.Prices) == 0 ||
+		if len(m.Computer) == 0 || m.Editor == "" || m.Bash == "" || m.Limits.MaxEdge == 0 || len(m.Prices) == 0 ||
 			m.MaxTokens > m.MaxOutput || m.MaxTokens == 0 || m.MinCache == 0 || len(m.Thinking.Accepts) == 0 {
 			t.Errorf("%s: incomplete: %+v", m.ID, m)
 		}

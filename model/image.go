@@ -73,7 +73,7 @@ func Fit(size deskhand.Size, limits Limits) deskhand.Size {
 // Screenshot returns the size of a task's screenshots of a screen. It holds for
 // the whole task, also when there are many images in a request.
 func Screenshot(screen deskhand.Size, m Info) deskhand.Size {
-	return Fit(screen, m.Images.Many(manyImages+1))
+	return Fit(screen, m.Limits.Many(manyImages+1))
 }
 
 func ceilPatches(n int) int { return (n + patch - 1) / patch }

@@ -64,7 +64,7 @@ func TestScreenshotIsAllowedForTheWholeTask(t *testing.T) {
 		if got.String() != tt.want {
 			t.Errorf("Screenshot(%s) = %s, want %s", screen, got, tt.want)
 		}
-		if !sonnet.Images.Many(600).Fits(got) {
+		if !sonnet.Limits.Many(600).Fits(got) {
 			t.Errorf("Screenshot(%s) = %s does not fit among many images", screen, got)
 		}
 	}

@@ -76,7 +76,7 @@ func haikuPrices() []Price {
 func current(id string, prices func() []Price, effort string, tools func() []string, think func() Thinking, minCache int) Info {
 	return Info{
 		ID: id, Computer: tools(), Editor: "text_editor_20250728", Bash: "bash_20250124",
-		Images: highTier(), Prices: prices(), Context: 1_000_000, MaxOutput: 128_000, MaxTokens: 32_000,
+		Limits: highTier(), Prices: prices(), Context: 1_000_000, MaxOutput: 128_000, MaxTokens: 32_000,
 		MinCache: minCache, Thinking: think(),
 		Forced: slices.Contains(think().Accepts, "disabled"), // a model that must think cannot be made to call
 		Effort: effort, Efforts: []string{"low", "medium", "high", "xhigh", "max"},
@@ -92,7 +92,7 @@ func preserved(id string, prices func() []Price, effort string, tools func() []s
 
 // standard gives a row the smaller images of models before Claude 4.7.
 func standard(m Info) Info {
-	m.Images = standardTier()
+	m.Limits = standardTier()
 	return m
 }
 
@@ -102,7 +102,7 @@ func small(id, date, end string, prices func() []Price, tool string, minCache in
 	return Info{
 		ID: id, Dated: id + "-" + date, EndOfLife: end,
 		Computer: []string{tool}, Editor: "text_editor_20250728", Bash: "bash_20250124",
-		Images: standardTier(), Prices: prices(), Context: 200_000, MaxOutput: 64_000, MaxTokens: 16_000,
+		Limits: standardTier(), Prices: prices(), Context: 200_000, MaxOutput: 64_000, MaxTokens: 16_000,
 		MinCache: minCache, Thinking: Thinking{Accepts: []string{"enabled", "disabled"}, Default: "off"}, Forced: true,
 	}
 }

@@ -44,10 +44,10 @@ func (b *block) add(raw json.RawMessage, on func(model.Delta)) error {
 	switch d.Type {
 	case "text_delta":
 		b.extend("text", d.Text)
-		on(model.Delta{Text: d.Text})
+		tell(on, model.Delta{Text: d.Text})
 	case "thinking_delta":
 		b.extend("thinking", d.Thinking)
-		on(model.Delta{Thinking: d.Thinking})
+		tell(on, model.Delta{Thinking: d.Thinking})
 	case "signature_delta":
 		b.extend("signature", d.Signature)
 	case "input_json_delta":
@@ -57,6 +57,12 @@ func (b *block) add(raw json.RawMessage, on func(model.Delta)) error {
 		b.citations = append(b.citations, d.Citation)
 	}
 	return nil
+}
+
+func tell(on func(model.Delta), d model.Delta) {
+	if d != (model.Delta{}) {
+		on(d)
+	}
 }
 
 func (b *block) extend(member, piece string) {

@@ -95,8 +95,8 @@ func settingsOf(req model.Request, info model.Info) (string, error) {
 // one on the last entry.
 func mark(req model.Request) (tools []json.RawMessage, spare int) {
 	spare = maxMarkers
-	for _, entry := range req.Tools {
-		if bytes.Contains(entry, []byte(`"cache_control"`)) {
+	for _, raw := range req.Tools {
+		if entry, err := rawjson.Parse(raw); err == nil && entry.Get("cache_control") != nil {
 			spare-- // as given, so its own
 		}
 	}

@@ -93,11 +93,12 @@ func spent(code string) bool {
 // failures makes model errors: one sentence, no secrets.
 type failures struct {
 	host    string
+	ambient bool // the SDK was to find credentials
 	secrets []string
 }
 
 func failuresOf(c Config) failures {
-	f := failures{host: c.BaseURL}
+	f := failures{host: c.BaseURL, ambient: c.Ambient}
 	if base, err := url.Parse(c.BaseURL); err == nil {
 		f.host = base.Host
 	}
@@ -232,6 +233,10 @@ func (f failures) connection(err error) *model.Error {
 		if c.is(err) {
 			return &model.Error{Code: deskhand.Unavailable, Retry: c.retry, Err: err, Message: fmt.Sprintf(c.sentence, f.host)}
 		}
+	}
+	if f.ambient && !isA[net.Error](err) {
+		return &model.Error{Code: deskhand.Unauthenticated, Err: err,
+			Message: "No credentials could be had from the profile or workload identity of the environment. Check it, or set ANTHROPIC_API_KEY."}
 	}
 	return &model.Error{Code: deskhand.Unavailable, Retry: true, Err: err, Message: fmt.Sprintf("The connection to %s failed.", f.host)}
 }

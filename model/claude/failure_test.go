@@ -370,3 +370,15 @@ func (r replaying) RoundTrip(req *http.Request) (*http.Response, error) {
 	res.Request = req
 	return res, nil
 }
+
+// quiet is a client whose every request is answered with the same events.
+func quiet(b *testing.B, lines ...string) *claude.Client {
+	b.Helper()
+	rec := httptest.NewRecorder()
+	events(lines...).ServeHTTP(rec, nil)
+	client, err := claude.New(claude.Config{APIKey: "k", BaseURL: "http://quiet", HTTPClient: &http.Client{Transport: replaying(rec.Body.Bytes())}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return client
+}

@@ -2,6 +2,9 @@ package script
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,6 +56,33 @@ func (r *request) checkBlocks() *refusal {
 					return refused
 				}
 			}
+			if refused := c.checkNames(at(i, j)); t.role != "assistant" && refused != nil {
+				return refused
+			}
+		}
+	}
+	return nil
+}
+
+// checkNames judges the names of a block's fields, and of the blocks inside it.
+func (c *content) checkNames(where string) *refusal {
+	allowed, known := map[string][]string{
+		"text":        {"type", "text", "cache_control", "citations"},
+		"image":       {"type", "source", "cache_control", "transformations"},
+		"tool_result": {"type", "tool_use_id", "toolset_name", "content", "is_error", "cache_control"},
+	}[c.Type]
+	fields := map[string]json.RawMessage{}
+	if !known || json.Unmarshal(c.raw, &fields) != nil {
+		return nil // judged elsewhere
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(allowed, name) {
+			return invalid("%s.%s.%s: Extra inputs are not permitted", where, c.Type, name)
+		}
+	}
+	for k, in := range c.inner {
+		if refused := in.checkNames(fmt.Sprintf("%s.tool_result.content.%d", where, k)); refused != nil {
+			return refused
 		}
 	}
 	return nil

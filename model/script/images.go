@@ -53,9 +53,9 @@ func (s *Server) checkImages(r *request) *refusal {
 	if len(all) > limit {
 		return invalid("messages: too many images: %d > %d", len(all), limit)
 	}
-	limits := r.info.Images.Many(len(all))
+	limits := r.info.Limits.Many(len(all))
 	for _, one := range all {
-		if refused := s.checkImage(one, r.info.Images, limits); refused != nil {
+		if refused := s.checkImage(one, r.info.Limits, limits); refused != nil {
 			return refused
 		}
 	}

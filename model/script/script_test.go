@@ -300,6 +300,10 @@ func TestRefusals(t *testing.T) {
 		{"empty content", bad, "must have non-empty content", func(p *player) { p.message(0)["content"] = list{} }},
 		{"empty text", bad, "text content blocks must be non-empty", func(p *player) { p.block(0, 0)["text"] = "" }},
 		{"unknown block", bad, "Input tag 'video'", func(p *player) { p.block(0, 0)["type"] = "video" }},
+		{"unknown field of a block", bad, "messages.0.content.0.text.colour: Extra inputs", func(p *player) { p.block(0, 0)["colour"] = 1 }},
+		{"unknown field in a result", bad, "tool_result.content.0.text.colour: Extra inputs", func(p *player) {
+			p.block(2, 1)["content"] = list{obj{"type": "text", "text": "x", "colour": 1}}
+		}},
 		{"unanswered call", bad, "tool_use ids were found without tool_result blocks immediately after", func(p *player) {
 			p.message(2)["content"] = p.message(2)["content"].(list)[:1]
 		}},

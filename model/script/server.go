@@ -80,20 +80,31 @@ func (s *Server) Serve(ctx context.Context) (url string, stop func() error, err 
 	if err != nil {
 		return "", nil, deskhand.Errorf("script: serve", deskhand.Unavailable, "no port of the loopback address is free: %w", err)
 	}
-	server := &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout}
+	base, leave := context.WithCancel(context.WithoutCancel(ctx))
+	var active sync.WaitGroup
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			active.Add(1)
+			defer active.Done()
+			s.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: headerTimeout,
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	end := sync.OnceValue(func() error {
+		leave() // ends the script's own delays
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		err := server.Shutdown(ctx)
-		if err != nil {
-			err = server.Close() // a reply still waits; its client has gone or will see the cut
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close() // a client does not take its answer
 		}
+		active.Wait()
 		if failed := <-served; !errors.Is(failed, http.ErrServerClosed) {
-			err = errors.Join(err, failed)
+			return failed
 		}
-		return err
+		return nil
 	})
 	unhook := context.AfterFunc(ctx, func() { _ = end() })
 	return "http://" + listener.Addr().String(), func() error { unhook(); return end() }, nil
