@@ -10,9 +10,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Process is one row of the table.
@@ -99,38 +96,3 @@ func Below(all []Process, root int) []Process {
 	}
 	return found
 }
-
-// Handle is a hold on one process that a reused number cannot mislead.
-type Handle struct{ fd int }
-
-// Open takes hold of p. It fails with ESRCH when p has ended.
-func Open(p Process) (Handle, error) {
-	fd, err := unix.PidfdOpen(p.PID, 0)
-	if err != nil {
-		return Handle{-1}, err
-	}
-	if now, err := Read(p.PID); err != nil || now.Start != p.Start {
-		return Handle{-1}, errors.Join(unix.ESRCH, unix.Close(fd))
-	}
-	return Handle{fd}, nil
-}
-
-// Signal sends sig.
-func (h Handle) Signal(sig unix.Signal) error { return unix.PidfdSendSignal(h.fd, sig, nil, 0) }
-
-// Wait returns true when the process ended within limit. The first process of
-// a PID namespace ends only after everything else in it.
-func (h Handle) Wait(limit time.Duration) bool {
-	deadline := time.Now().Add(limit)
-	for {
-		left := max(time.Until(deadline), 0)
-		fds := []unix.PollFd{{Fd: int32(h.fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, int((left+time.Millisecond-1)/time.Millisecond))
-		if err != unix.EINTR {
-			return err == nil && n > 0
-		}
-	}
-}
-
-// Close lets go.
-func (h Handle) Close() error { return unix.Close(h.fd) }

@@ -35,16 +35,16 @@ const (
 // Config says what the sandbox is given. The zero value is usable by a binary
 // that has a "guest" subcommand.
 type Config struct {
-	Binary  string   // the program that is the guest, called with Args; default: this program's own file
-	Args    []string // its arguments; default: guest
-	Home    string   // host directory that is the home inside, writable; default: an empty one that is gone afterwards
-	Logs    string   // host directory for logs at Logs inside, writable; default: an empty one that is gone afterwards
-	Binds   []Bind   // further host directories and files; default: none
-	Stack   any      // of the display stack, handed to the guest as JSON; default: no display
-	Environ []string // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
-	Env     []string // added to the environment inside, as NAME=value; default: none
-	Log     io.Writer
-	Dir     string // where the guest's socket is made before it loses its path; default: os.TempDir()
+	Binary  string    // the program that is the guest, called with Args; default: this program's own file
+	Args    []string  // its arguments; default: guest
+	Home    string    // host directory that is the home inside, writable; default: an empty one that is gone afterwards
+	Logs    string    // host directory for logs at Logs inside, writable; default: an empty one that is gone afterwards
+	Binds   []Bind    // further host directories and files; default: none
+	Stack   any       // of the display stack, handed to the guest as JSON; default: no display
+	Environ []string  // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
+	Env     []string  // added to the environment inside, as NAME=value; default: none
+	Log     io.Writer // gets what the guest and bubblewrap say until Close returns; default: nowhere
+	Dir     string    // where the guest's socket is made before it loses its path; default: os.TempDir()
 
 	StartLimit time.Duration // default: see remote.LaunchConfig
 	StopLimit  time.Duration // default: see remote.LaunchConfig

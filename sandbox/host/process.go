@@ -93,7 +93,7 @@ func (p *Process) Kill() error {
 		if len(members) == 0 {
 			break
 		}
-		if !end(members, deadline) {
+		if !procfs.End(members, deadline) {
 			return deskhand.Errorf("sandbox: kill", deskhand.Unavailable, "%d processes did not end within %s", len(members), killLimit)
 		}
 	}
@@ -104,34 +104,6 @@ func (p *Process) Kill() error {
 	}
 	p.background.Wait()
 	return nil
-}
-
-// end kills all of members, first of all so that none can go on forking while
-// others are waited for, and reports whether they ended before the deadline.
-func end(members []procfs.Process, deadline time.Time) bool {
-	var held []procfs.Handle
-	defer func() {
-		for _, h := range held {
-			_ = h.Close()
-		}
-	}()
-	for _, m := range members {
-		h, err := procfs.Open(m)
-		if errors.Is(err, syscall.ESRCH) {
-			continue
-		} else if err != nil { // out of descriptors: the number must do
-			_ = syscall.Kill(m.PID, syscall.SIGKILL)
-			continue
-		}
-		_ = h.Signal(syscall.SIGKILL)
-		held = append(held, h)
-	}
-	for _, h := range held {
-		if !h.Wait(time.Until(deadline)) {
-			return false
-		}
-	}
-	return time.Now().Before(deadline)
 }
 
 // members returns what still runs of the program and its descendants.

@@ -54,7 +54,9 @@ func startChild(c LaunchConfig, listener *os.File) (*child, error) {
 		Stdin: r, Stderr: ch.tail, ExtraFiles: append([]*os.File{listener}, c.Files...),
 		// A session of its own: Ctrl-C in a terminal is for this program, which
 		// ends the sandbox in order.
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+		// SIGTERM is for a guest without walls, which then ends what it started;
+		// walls ask the kernel for SIGKILL themselves.
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM},
 		WaitDelay:   endWait,
 	}
 	started := make(chan error, 1)
@@ -134,27 +136,19 @@ func (ch *child) stop(limit time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// kill ends the program from the inside out: with the first process inside
-// the kernel ends all the others, and the program follows by itself.
+// kill stops the program, so that it starts nothing more, kills everything
+// below it and then the program itself.
 func (ch *child) kill() error {
-	if len(ch.inside) == 0 {
-		if err := ch.hold(); err != nil {
-			return errors.Join(err, ch.cmd.Process.Kill())
-		}
-	}
-	ch.mu.Lock()
-	for _, h := range ch.inside {
-		_ = h.Signal(unix.SIGKILL)
-	}
-	ch.mu.Unlock()
-	if ch.wait(endWait) {
-		return nil
+	_ = ch.cmd.Process.Signal(syscall.SIGSTOP)
+	ended, err := procfs.EndBelow(ch.cmd.Process.Pid, time.Now().Add(killWait))
+	if err == nil && !ended {
+		err = deskhand.Errorf("sandbox: close", deskhand.Unavailable, "processes of the sandbox did not end within %s of being killed", killWait)
 	}
 	_ = ch.cmd.Process.Kill()
 	if !ch.wait(killWait) {
-		return deskhand.Errorf("sandbox: close", deskhand.Unavailable, "the sandbox did not end within %s of being killed", killWait)
+		err = errors.Join(err, deskhand.Errorf("sandbox: close", deskhand.Unavailable, "the sandbox did not end within %s of being killed", killWait))
 	}
-	return nil
+	return err
 }
 
 func (ch *child) wait(limit time.Duration) bool {

@@ -25,7 +25,7 @@ type LaunchConfig struct {
 	Guest any        // the guest's settings, sent as JSON; default: {}
 	Walls sandbox.Walls
 	Dir   string    // where the socket is made, in a private directory that is gone once the guest answers; default: os.TempDir()
-	Log   io.Writer // gets what Argv writes to standard error; default: nowhere
+	Log   io.Writer // gets what Argv writes to standard error until Close returns; default: nowhere
 
 	// Explain turns the end of standard error, and how Argv ended, into a
 	// sentence that says what is missing and how to mend it. Default: a quote.
@@ -92,7 +92,7 @@ func (s *Sandbox) greet(ctx context.Context, c LaunchConfig, settings []byte) er
 	limit := fmt.Errorf("the guest did not answer within %s", c.StartLimit)
 	within, cancel := context.WithTimeoutCause(ctx, c.StartLimit, limit)
 	defer cancel()
-	if _, err := s.child.stdin.Write(settings); err != nil {
+	if _, err := s.child.stdin.Write(append(settings, '\n')); err != nil {
 		return s.lost(ctx, err)
 	}
 	_, err := s.health(within, "", 0, -1)
