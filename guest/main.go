@@ -101,7 +101,7 @@ func run(stdin io.Reader, log *slog.Logger, display OpenDisplay) error {
 		_, _ = io.Copy(io.Discard, io.MultiReader(input.Buffered(), stdin))
 		cancel()
 	}()
-	return reaping(func() error { return Run(ctx, c, l) })
+	return reaping(func() error { return errors.Join(Run(ctx, c, l), leave()) })
 }
 
 // harden keeps the other programs of this user out, and this program's

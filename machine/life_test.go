@@ -109,8 +109,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 			}
 			t.Logf("closed after %s", time.Since(began))
 			for _, p := range inside {
-				if now, err := procfs.Read(p.PID); err == nil && now.Start == p.Start {
-					t.Errorf("process %d goes on", p.PID)
+				if now, err := procfs.Read(p.PID); err == nil && now.Start == p.Start && !now.Ended() {
+					t.Errorf("process %d goes on: %+v", p.PID, now)
 				}
 			}
 			if n := countDescriptors(t); n > descriptors {
