@@ -105,3 +105,9 @@ func (o *Object) Names() []string { return o.names }
 
 // Broken reports whether there was no object to read at all.
 func (o *Object) Broken() bool { return o.broken }
+
+// Peek returns the field's value without taking it.
+func (o *Object) Peek(name string) json.RawMessage { return o.values[name] }
+
+// Refused reports whether something is wrong already.
+func (o *Object) Refused() bool { return len(o.problems) > 0 }

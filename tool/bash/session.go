@@ -23,7 +23,8 @@ type session struct {
 	process sandbox.Process
 	pid     string
 	readers *sync.WaitGroup
-	over    chan struct{} // closed when the shell's stdout ended
+	over    chan struct{} // closed when the shell has ended
+	exit    sandbox.Exit  // how, once it has
 
 	mu   sync.Mutex
 	call *exchange // nil between calls
@@ -60,6 +61,10 @@ func start(ctx context.Context, sb sandbox.Sandbox, c Config, readers *sync.Wait
 	s := &session{sandbox: sb, process: process, readers: readers, over: make(chan struct{})}
 	pid := make(chan string, 1)
 	readers.Go(func() { s.listen(process.Stdout(), pid) })
+	readers.Go(func() {
+		s.exit, _ = process.Wait() // a status that is lost is one of a shell that was ended
+		close(s.over)
+	})
 	readers.Go(func() { _, _ = io.Copy(io.Discard, process.Stderr()) }) // prompts and notices about jobs
 	_, err = io.WriteString(process.Stdin(), opening)
 	if err == nil {
@@ -89,7 +94,6 @@ const maxLine = 4096
 
 // listen takes in what the shell says until it ends.
 func (s *session) listen(stdout io.Reader, pid chan<- string) {
-	defer close(s.over)
 	r := bufio.NewReaderSize(stdout, maxLine)
 	for {
 		line, err := r.ReadSlice('\n')
@@ -182,12 +186,7 @@ func (s *session) run(ctx context.Context, command string, c Config) (done, erro
 	if d.timedOut || ctx.Err() != nil {
 		s.stop(ctx, x)
 	}
-	d.ended, err = s.confirm(x)
-	if d.ended {
-		d.status = s.exitStatus(d.timedOut || ctx.Err() != nil)
-	} else {
-		d.status, _ = strconv.Atoi(x.status) // hear saw that it is a number
-	}
+	err = s.confirm(x, &d)
 	err = errors.Join(err, p.finish())
 	s.mu.Lock()
 	s.call = nil
@@ -203,9 +202,9 @@ const answerLimit = 2 * time.Second
 
 // confirm makes sure that it was the shell itself that said the command is
 // done. It asks for a word made up only now; the shell answers when it reads
-// its next line, which it does only when the command has really ended. ended
-// reports that there is no shell to go on with.
-func (s *session) confirm(x *exchange) (ended bool, err error) {
+// its next line, which it does only when the command has really ended. A shell
+// that does not answer is ended.
+func (s *session) confirm(x *exchange, d *done) error {
 	if closed(x.said) {
 		s.mu.Lock()
 		x.challenge = nonce()
@@ -213,20 +212,17 @@ func (s *session) confirm(x *exchange) (ended bool, err error) {
 		s.say(`\builtin printf '%s\n' ` + x.challenge + "\n")
 		select {
 		case <-x.answered:
-			return false, nil
+			d.status, _ = strconv.Atoi(x.status) // hear saw that it is a number
+			return nil
 		case <-s.over:
-			return true, nil
 		case <-time.After(answerLimit):
 		}
 	}
-	return true, s.close()
-}
-
-// exitStatus returns the status of a shell that ended; -1 when it was ended.
-func (s *session) exitStatus(stopped bool) int {
-	exit, err := s.process.Wait()
-	if err != nil || stopped {
-		return -1
+	d.ended = true
+	if closed(s.over) {
+		d.status = s.exit.Status
+		return nil
 	}
-	return exit.Status
+	d.status = -1
+	return s.close()
 }

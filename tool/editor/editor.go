@@ -1,0 +1,115 @@
+// Package editor is the text editor tool: view, create and change files in the
+// sandbox by exact text.
+//
+// Files keep what an edit does not name: mode, owner, line endings, byte order
+// mark, a missing final newline. A write replaces the whole file at once, and
+// only the version that was read; what changed behind the model's back is not
+// overwritten.
+//
+// Trust: paths and texts come from a model that may have been misled. Which
+// files can be reached is the sandbox's to decide, not this package's.
+package editor
+
+import (
+	"context"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/sandbox"
+	"github.com/deskhand/deskhand/tool"
+)
+
+// Config says how the tool shows files.
+type Config struct {
+	Version       string // entry of the tools array; default "text_editor_20250728"
+	MaxCharacters int    // of a viewed file, sent as max_characters; default not sent, and 16000
+}
+
+func (c Config) withDefaults() Config {
+	if c.Version == "" {
+		c.Version = "text_editor_20250728"
+	}
+	return c
+}
+
+// defaultCharacters is how much of a file is shown when nothing was configured.
+const defaultCharacters = 16_000
+
+// version is one type of the tools array.
+type version struct {
+	name     string
+	beta     string
+	limit    bool     // the entry may have max_characters
+	commands []string // in the order they are named to the model
+}
+
+var versions = map[string]version{
+	"text_editor_20250728": {name: "str_replace_based_edit_tool", limit: true, commands: []string{"view", "create", "str_replace", "insert"}},
+}
+
+// Editor is the tool. Calls are performed one at a time.
+type Editor struct {
+	sandbox sandbox.Sandbox
+	limit   int
+	version version
+	spec    tool.Spec
+
+	mu   sync.Mutex
+	seen map[string]sandbox.FileInfo // by path: the file as it was last shown or written
+}
+
+// New returns the editor tool on sb. Invalid: an unknown version, or a limit
+// that the version does not have.
+func New(sb sandbox.Sandbox, c Config) (*Editor, error) {
+	c = c.withDefaults()
+	v, ok := versions[c.Version]
+	switch {
+	case !ok:
+		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "there is no version %q", c.Version)
+	case c.MaxCharacters < 0 || c.MaxCharacters > 0 && !v.limit:
+		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "%s takes no max_characters of %d", c.Version, c.MaxCharacters)
+	}
+	entry, err := json.Marshal(struct {
+		Type  string `json:"type"`
+		Name  string `json:"name"`
+		Limit int    `json:"max_characters,omitempty"`
+	}{c.Version, v.name, c.MaxCharacters})
+	if err != nil {
+		return nil, deskhand.E("editor tool", deskhand.Internal, err)
+	}
+	e := &Editor{sandbox: sb, limit: c.MaxCharacters, version: v, seen: map[string]sandbox.FileInfo{}}
+	if e.limit == 0 {
+		e.limit = defaultCharacters
+	}
+	e.spec = tool.Spec{Name: v.name, Entry: entry, Beta: v.beta}
+	return e, nil
+}
+
+// Spec describes the tool.
+func (e *Editor) Spec() tool.Spec { return e.spec }
+
+// Run performs one call. It returns an error when ctx ended or the sandbox is
+// gone.
+func (e *Editor) Run(ctx context.Context, call deskhand.Call) (deskhand.Result, error) {
+	a, problem := e.read(call.Input)
+	if problem != "" {
+		return tool.InvalidInput(e.version.name, problem), nil
+	}
+	if !strings.HasPrefix(a.path, "/") {
+		return deskhand.Failure(say(relativePath, "{p}", a.path, "{q}", path.Join("/", a.path))), nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	result, err := commands[a.command].run(ctx, e, a)
+	if err != nil && tool.Readable(err) {
+		return deskhand.Failure(tool.Reason(err)), nil
+	}
+	return result, err
+}
+
+// knows reports whether this version has the command.
+func (e *Editor) knows(command string) bool { return slices.Contains(e.version.commands, command) }

@@ -1,0 +1,154 @@
+package editor
+
+import (
+	"bytes"
+	"context"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/sandbox"
+)
+
+// maxFile is the largest file read as a whole, in bytes.
+const maxFile = 32 << 20
+
+// refuse is an answer in the model's words.
+func refuse(code deskhand.Code, text string, values ...string) error {
+	return deskhand.Errorf("", code, "%s", say(text, values...))
+}
+
+// reading and writing word what the sandbox says of a file. What is not the
+// model's to mend (the sandbox is gone) stays as it is.
+var (
+	reading = map[deskhand.Code]string{deskhand.NotFound: missing, deskhand.Denied: noReading, deskhand.Invalid: unusable}
+	writing = map[deskhand.Code]string{
+		deskhand.NotFound: missing, deskhand.Denied: noWriting, deskhand.Invalid: unusable,
+		deskhand.Conflict: changed, deskhand.OverLimit: noRoom,
+	}
+)
+
+func worded(words map[deskhand.Code]string, p string, err error) error {
+	code := deskhand.CodeOf(err)
+	text, ok := words[code]
+	if !ok {
+		return err
+	}
+	if code == deskhand.OverLimit {
+		code = deskhand.Denied // a code the model may read
+	}
+	return refuse(code, text, "{p}", p)
+}
+
+// stat describes the file at p, directories included.
+func (e *Editor) stat(ctx context.Context, p string) (sandbox.FileInfo, error) {
+	info, err := e.sandbox.Stat(ctx, p)
+	if err != nil {
+		return info, worded(reading, p, err)
+	}
+	if !info.Mode.IsDir() && !info.Mode.IsRegular() {
+		return info, refuse(deskhand.Invalid, notRegular, "{p}", p)
+	}
+	return info, nil
+}
+
+// document is a text file, taken apart so that it can be put together again
+// with nothing changed but its text.
+type document struct {
+	path string
+	info sandbox.FileInfo
+	mark bool   // begins with a byte order mark
+	crlf bool   // every line ends in CR LF; text has LF alone
+	text string // valid UTF-8
+}
+
+var byteOrderMark = []byte("\ufeff")
+
+// open reads the text file at p for an edit.
+func (e *Editor) open(ctx context.Context, p string) (*document, error) {
+	info, err := e.stat(ctx, p)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Mode.IsDir():
+		return nil, refuse(deskhand.Invalid, isDirectory, "{p}", p)
+	case info.Size > maxFile:
+		return nil, refuse(deskhand.Invalid, tooLarge, "{p}", p, "{n}", strconv.FormatInt(info.Size, 10), "{limit}", strconv.Itoa(maxFile))
+	}
+	data, info, err := e.sandbox.ReadFile(ctx, p, 0, maxFile)
+	if err != nil {
+		return nil, worded(reading, p, err)
+	}
+	if seen, ok := e.seen[path.Clean(p)]; ok && !same(seen, info) {
+		return nil, refuse(deskhand.Conflict, changed, "{p}", p)
+	}
+	d := parse(p, info, data)
+	switch {
+	case isBinary(data):
+		return nil, refuse(deskhand.Invalid, binary, "{p}", p, "{n}", strconv.FormatInt(info.Size, 10))
+	case !utf8.ValidString(d.text):
+		return nil, refuse(deskhand.Invalid, notUTF8, "{p}", p)
+	}
+	return d, nil
+}
+
+// same reports whether two descriptions are of the same content: a touch or a
+// chmod does not make a file another one.
+func same(a, b sandbox.FileInfo) bool {
+	return a.Version == b.Version || a.Hash != "" && a.Hash == b.Hash
+}
+
+// isBinary reports whether data holds what no text does.
+func isBinary(data []byte) bool { return bytes.IndexByte(data, 0) >= 0 }
+
+func parse(p string, info sandbox.FileInfo, data []byte) *document {
+	d := &document{path: p, info: info}
+	data, d.mark = bytes.CutPrefix(data, byteOrderMark)
+	feeds, pairs := bytes.Count(data, []byte("\n")), bytes.Count(data, []byte("\r\n"))
+	d.crlf = feeds > 0 && feeds == pairs
+	d.text = d.plain(string(data))
+	return d
+}
+
+// plain returns s with the line endings of text.
+func (d *document) plain(s string) string {
+	if d.crlf {
+		return strings.ReplaceAll(s, "\r\n", "\n")
+	}
+	return s
+}
+
+// bytes returns the whole file with text as its text.
+func (d *document) bytes() []byte {
+	text := d.text
+	if d.crlf {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	if d.mark {
+		return append(slices.Clone(byteOrderMark), text...)
+	}
+	return []byte(text)
+}
+
+// save writes d, unless the file is no longer the one that was opened.
+func (e *Editor) save(ctx context.Context, d *document) error {
+	info, err := e.sandbox.WriteFile(ctx, d.path, d.bytes(), sandbox.WriteOptions{IfVersion: d.info.Version})
+	if err != nil {
+		return worded(writing, d.path, err)
+	}
+	e.remember(d.path, info)
+	return nil
+}
+
+func (e *Editor) remember(p string, info sandbox.FileInfo) { e.seen[path.Clean(p)] = info }
+
+// lines cuts text into its lines. A final line feed ends a line and starts none.
+func lines(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}

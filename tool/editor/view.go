@@ -1,0 +1,168 @@
+package editor
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/printable"
+)
+
+// view shows a file, a picture or a directory.
+func view(ctx context.Context, e *Editor, a args) (deskhand.Result, error) {
+	info, err := e.stat(ctx, a.path)
+	switch {
+	case err != nil:
+		return deskhand.Result{}, err
+	case info.Mode.IsDir() && a.viewRange != nil:
+		return deskhand.Result{}, refuse(deskhand.Invalid, rangeOnDir)
+	case info.Mode.IsDir():
+		return e.viewDirectory(ctx, a.path)
+	case info.Size > maxFile && a.viewRange != nil:
+		return deskhand.Result{}, refuse(deskhand.Invalid, tooLargeView, "{p}", a.path, "{n}", strconv.FormatInt(info.Size, 10))
+	}
+	limit := int64(maxFile)
+	if info.Size > maxFile {
+		limit = int64(e.limit) * utf8.UTFMax // its beginning, and no more of it in memory
+	}
+	data, info, err := e.sandbox.ReadFile(ctx, a.path, 0, limit)
+	if err != nil {
+		return deskhand.Result{}, worded(reading, a.path, err)
+	}
+	if isPicture(data) {
+		return viewPicture(a, info, data)
+	}
+	if isBinary(data) {
+		return deskhand.Result{}, refuse(deskhand.Invalid, binary, "{p}", a.path, "{n}", strconv.FormatInt(info.Size, 10))
+	}
+	e.remember(a.path, info)
+	return e.viewText(parse(a.path, info, data), a.viewRange)
+}
+
+// viewText shows the lines of a text file, or a range of them.
+func (e *Editor) viewText(d *document, between []int) (deskhand.Result, error) {
+	all, first := lines(d.text), 1
+	if between != nil {
+		last, err := checkRange(between, len(all))
+		if err != nil {
+			return deskhand.Result{}, err
+		}
+		first = between[0]
+		all = all[first-1 : last]
+	}
+	note := ""
+	if !utf8.ValidString(d.text) {
+		note = notUTF8Note
+	}
+	shown, cut := bounded(all, first, e.limit)
+	if cut || d.info.Size > maxFile {
+		shown += clipped
+	}
+	return deskhand.Text(say(content, "{p}", d.path) + note + strings.ToValidUTF8(shown, "\ufffd")), nil
+}
+
+// checkRange returns the last line of a range of 1-based lines.
+func checkRange(between []int, n int) (last int, err error) {
+	a, b := between[0], between[1]
+	values := []string{"{r}", fmt.Sprintf("[%d, %d]", a, b), "{a}", strconv.Itoa(a), "{b}", strconv.Itoa(b), "{n}", strconv.Itoa(n)}
+	switch {
+	case a < 1 || a > n:
+		return 0, refuse(deskhand.Invalid, badStart, values...)
+	case b == -1:
+		return n, nil
+	case b > n:
+		return 0, refuse(deskhand.Invalid, endBeyond, values...)
+	case b < a:
+		return 0, refuse(deskhand.Invalid, endBefore, values...)
+	}
+	return b, nil
+}
+
+// bounded numbers lines until they have limit characters. A single line that is
+// longer is cut.
+func bounded(lines []string, first, limit int) (shown string, cut bool) {
+	var b strings.Builder
+	left := limit
+	for i, line := range lines {
+		if count := utf8.RuneCountInString(line); count > left {
+			if b.Len() == 0 {
+				fmt.Fprintf(&b, "%6d\t%s\n", first+i, prefix(line, left))
+			}
+			return b.String(), true
+		} else {
+			left -= count + 1
+		}
+		fmt.Fprintf(&b, "%6d\t%s\n", first+i, line)
+	}
+	return b.String(), false
+}
+
+// prefix returns the first n characters of s.
+func prefix(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}
+
+const (
+	depth    = 2   // levels of a directory that are shown
+	maxNames = 256 // characters of a name that are shown
+)
+
+// viewDirectory lists a directory, without hidden names.
+func (e *Editor) viewDirectory(ctx context.Context, p string) (deskhand.Result, error) {
+	list := &listing{editor: e, left: e.limit}
+	if err := list.add(ctx, path.Clean(p), path.Clean(p), 0); err != nil {
+		return deskhand.Result{}, worded(reading, p, err)
+	}
+	text := say(directory, "{p}", p) + list.b.String()
+	if list.left <= 0 {
+		text += clippedDir
+	}
+	return deskhand.Text(text), nil
+}
+
+type listing struct {
+	editor *Editor
+	b      strings.Builder
+	left   int // characters
+}
+
+// add writes p, which is shown as name, and what is below it.
+func (l *listing) add(ctx context.Context, p, name string, level int) error {
+	if l.left -= utf8.RuneCountInString(name) + 1; l.left <= 0 {
+		return nil
+	}
+	l.b.WriteString(name + "\n")
+	if level == depth {
+		return nil
+	}
+	entries, err := l.editor.sandbox.ReadDir(ctx, p)
+	if err != nil && level > 0 && deskhand.CodeOf(err) != deskhand.Canceled && deskhand.CodeOf(err) != deskhand.Unavailable {
+		return nil // a directory that may not be read, or is gone by now: its name is all there is
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name, ".") {
+			continue
+		}
+		below := level + 1
+		if !entry.Mode.IsDir() {
+			below = depth // nothing below it, links to directories included
+		}
+		if err := l.add(ctx, path.Join(p, entry.Name), path.Join(name, printable.Line(entry.Name, maxNames)), below); err != nil {
+			return err
+		}
+	}
+	return nil
+}
