@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"image"
-	"image/color"
 	"image/draw"
 	"image/jpeg"
 	"image/png"
@@ -36,29 +35,6 @@ func Encode(dst []byte, img *Image, format string, quality int) (data []byte, me
 
 // choose names the format for img.
 func choose(img *Image) string { return "png" }
-
-// JPEG appends img as baseline JPEG.
-func JPEG(dst []byte, img *Image, quality int) ([]byte, error) {
-	if err := encodable(img); err != nil {
-		return dst, err
-	}
-	if quality == 0 {
-		quality = DefaultQuality
-	}
-	if quality < 1 || quality > 100 {
-		return dst, deskhand.Errorf("frame: encode", deskhand.Invalid, "quality %d is not between 1 and 100", quality)
-	}
-	rgba := image.NewRGBA(image.Rect(0, 0, img.Size.W, img.Size.H))
-	for y := range img.Size.H {
-		for x := range img.Size.W {
-			v := img.At(x, y)
-			rgba.SetRGBA(x, y, color.RGBA{byte(v >> 16), byte(v >> 8), byte(v), 255})
-		}
-	}
-	buf := bytes.NewBuffer(dst)
-	err := jpeg.Encode(buf, rgba, &jpeg.Options{Quality: quality})
-	return buf.Bytes(), err
-}
 
 // encodable reports an image that neither format can hold.
 func encodable(img *Image) error {
