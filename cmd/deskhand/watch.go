@@ -82,7 +82,9 @@ func serveUntil(ctx context.Context, l net.Listener, h http.Handler) error {
 	if srv.Shutdown(bounded) != nil {
 		srv.Close()
 	}
-	_ = <-ended // http.ErrServerClosed
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 
