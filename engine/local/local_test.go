@@ -17,8 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestEngine(t *testing.T) {
-	t.Parallel()
+func TestEngine(t *testing.T) { // not parallel: part of it measures time
 	enginetest.Run(t, func(t *testing.T, w enginetest.World) (engine.Engine, store.Store) {
 		st := openStore(t, t.TempDir())
 		return newEngine(t, st, w), st

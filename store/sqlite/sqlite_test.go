@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	storetest.Main(open, func() { goleak.VerifyTestMain(m) })
 }
 
-func TestStore(t *testing.T) { //nolint:paralleltest // part of it measures memory
+func TestStore(t *testing.T) { // not parallel: part of it measures memory
 	storetest.Run(t, open)
 }
 

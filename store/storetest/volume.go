@@ -25,12 +25,12 @@ func big(t *testing.T, f *fixture) {
 
 // many iterates over many events, and over large ones, and watches what that takes.
 func many(t *testing.T, f *fixture) {
-	bounded(t, f, 10_000, 500, 4000) // 40 MB in all
-	bounded(t, f, 50, 5, 1_000_000)
+	bounded(t, f, 10_000, 500, 2000) // 20 MB in all
+	bounded(t, f, 25, 5, 1_000_000)
 }
 
 func bounded(t *testing.T, f *fixture, total, batch, size int) {
-	const limit = 12 << 20
+	const limit = 8 << 20
 	id := f.create()
 	text := strings.Repeat("x", size)
 	for range total / batch {
