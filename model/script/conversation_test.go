@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"image"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -314,4 +316,35 @@ func newFuzzPlayer(f *testing.F) [][]byte {
 	head := `{"model":"claude-sonnet-5-5","max_tokens":100,"stream":true,"tools":[{"type":"computer_toolset_20260801","configs":{"zoom":{"enabled":false}}}],"messages":[`
 	bodies = append(bodies, []byte(head+user+`]}`), []byte(head+user+`,{"role":"assistant","content":[{"type":"tool_use","id":"toolu_00000000_0_0","name":"screenshot","toolset_name":"computer","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_00000000_0_0","toolset_name":"computer","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}]}]}]}`))
 	return bodies
+}
+
+// BenchmarkJudge is a request late in a task: 50 screenshots in the history.
+func BenchmarkJudge(b *testing.B) {
+	shot := pixels("image/png", 640, 400, noise)
+	p := newPlayer(b, twoTurns)
+	for i := range 50 {
+		id := "toolu_00000000_" + strconv.Itoa(i) + "_0"
+		p.append("assistant", list{obj{"type": "tool_use", "id": id, "name": "screenshot", "toolset_name": "computer", "input": obj{}}})
+		p.append("user", list{obj{"type": "tool_result", "tool_use_id": id, "toolset_name": "computer", "content": list{shot}}})
+	}
+	body, err := json.Marshal(p.body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if status, answer := p.send(body); status != 400 || !strings.Contains(string(mustJSON(answer)), "no reply for turn 51") {
+			b.Fatal(status, answer)
+		}
+	}
+}
+
+// noise makes an image that does not compress, as heavy as a real screen.
+func noise(img *image.RGBA) {
+	seed := uint32(1)
+	for i := 0; i < len(img.Pix); i += 16 {
+		seed = seed*1664525 + 1013904223
+		img.Pix[i] = uint8(seed >> 24)
+	}
 }

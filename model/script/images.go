@@ -55,14 +55,14 @@ func (s *Server) checkImages(r *request) *refusal {
 	}
 	limits := r.info.Limits.Many(len(all))
 	for _, one := range all {
-		if refused := s.checkImage(one, r.info.Limits, limits); refused != nil {
+		if refused := s.checkImage(r, one, r.info.Limits, limits); refused != nil {
 			return refused
 		}
 	}
 	return nil
 }
 
-func (s *Server) checkImage(one seen, tier, limits model.Limits) *refusal {
+func (s *Server) checkImage(r *request, one seen, tier, limits model.Limits) *refusal {
 	src := one.image.Source
 	switch {
 	case src == nil:
@@ -71,10 +71,12 @@ func (s *Server) checkImage(one seen, tier, limits model.Limits) *refusal {
 		return invalid("%s.source.type: this stand-in reads 'base64' only", one.where)
 	case !slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, src.MediaType):
 		return invalid("%s.source.base64.media_type: Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'", one.where)
-	case len(src.Data) > maxImageBytes:
-		return invalid("%s.source.base64: image exceeds 10 MB maximum: %d bytes > %d bytes", one.where, len(src.Data), maxImageBytes)
 	}
-	f := s.facts(src.Data)
+	data := r.data(src)
+	if len(data) > maxImageBytes {
+		return invalid("%s.source.base64: image exceeds 10 MB maximum: %d bytes > %d bytes", one.where, len(data), maxImageBytes)
+	}
+	f := s.facts(data)
 	one.image.facts = f
 	big := max(f.size.W, f.size.H)
 	switch {
@@ -101,8 +103,8 @@ func (s *Server) checkImage(one seen, tier, limits model.Limits) *refusal {
 }
 
 // facts decodes an image, once for as long as it is remembered.
-func (s *Server) facts(data string) *imageFacts {
-	key := sha256.Sum256([]byte(data))
+func (s *Server) facts(data []byte) *imageFacts {
+	key := sha256.Sum256(data)
 	if f, ok := s.images[key]; ok {
 		return f
 	}
@@ -111,7 +113,7 @@ func (s *Server) facts(data string) *imageFacts {
 	}
 	f := &imageFacts{}
 	s.images[key] = f
-	raw, err := base64.StdEncoding.DecodeString(data)
+	raw, err := base64.StdEncoding.AppendDecode(nil, data)
 	if err != nil {
 		f.fault = "it is not base64"
 		return f

@@ -26,6 +26,7 @@ type request struct {
 	entries []toolEntry
 	turns   []*turn
 	raw     map[string]json.RawMessage // every top-level field
+	texts   map[string][]byte          // of images, by the names that stand for them
 }
 
 type thinking struct {
@@ -92,6 +93,7 @@ func (c *content) toolset() string {
 // readRequest decodes a body. What it returns may break every other rule.
 func readRequest(body []byte) (*request, *refusal) {
 	r := &request{}
+	body, r.texts = lift(body)
 	if err := json.Unmarshal(body, &r.raw); err != nil {
 		return nil, invalid("The request body is not valid JSON: %v", err)
 	}

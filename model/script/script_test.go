@@ -27,13 +27,13 @@ type (
 
 // player is a server and the conversation a test has with it.
 type player struct {
-	t      *testing.T
+	t      testing.TB
 	server *Server
 	header http.Header
 	body   obj
 }
 
-func newPlayer(t *testing.T, src string) *player {
+func newPlayer(t testing.TB, src string) *player {
 	t.Helper()
 	server, err := New([]byte(src), Options{Name: "test.txtar"})
 	if err != nil {

@@ -138,7 +138,7 @@ func (s *sight) newest(toolset string) (*image.RGBA, error) {
 	if found == nil {
 		return nil, nil
 	}
-	data, err := base64.StdEncoding.DecodeString(found.Source.Data)
+	data, err := base64.StdEncoding.AppendDecode(nil, s.request.data(found.Source))
 	if err != nil {
 		return nil, err
 	}
