@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,6 +29,7 @@ import (
 	"github.com/deskhand/deskhand/tool"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
+	"github.com/deskhand/deskhand/tool/editor"
 )
 
 const op = "computer: start"
@@ -73,6 +75,7 @@ type Config struct {
 
 	Computer computer.Config // the computer tool; see there
 	Bash     bash.Config     // the bash tool; see there
+	Editor   editor.Config   // the editor tool; see there
 
 	Log *slog.Logger // default: nothing is logged
 }
@@ -273,7 +276,7 @@ func (m *Machine) Close() error {
 		if m.cancel != nil {
 			m.cancel()
 		}
-		err := m.sandbox.Close()
+		err := errors.Join(m.closeTools(), m.sandbox.Close())
 		m.follow.Wait()
 		if m.desktop != nil {
 			err = errors.Join(err, m.desktop.Close())
@@ -286,6 +289,20 @@ func (m *Machine) Close() error {
 	return m.closed
 }
 
+// closeTools lets the tools end what they started.
+func (m *Machine) closeTools() error {
+	if m.tools == nil {
+		return nil
+	}
+	var errs []error
+	for _, t := range m.tools.All() {
+		if c, ok := t.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // tools makes what a model may call.
 func tools(d desktop.Desktop, sb sandbox.Sandbox, c Config) (*tool.Set, error) {
 	screen, err := computer.New(d, c.Computer)
@@ -296,7 +313,11 @@ func tools(d desktop.Desktop, sb sandbox.Sandbox, c Config) (*tool.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tool.NewSet(screen, shell)
+	files, err := editor.New(sb, c.Editor)
+	if err != nil {
+		return nil, err
+	}
+	return tool.NewSet(screen, shell, files)
 }
 
 // logPath is the log of the guest itself.

@@ -65,6 +65,8 @@ func TestBrowserOpensQuietly(t *testing.T) {
 	m := up(t, Config{})
 	click(t, m, launcher(deskhand.Size{W: 1280, H: 800}, stack.Browser))
 	w := window(t, m, "Chromium")
+	const white = 0xFFFFFF
+	until(t, "a blank page", func(context.Context) bool { return colourAt(look(t, m, "chromium"), 640, 400) == white })
 	settle(t, m)
 	img := look(t, m, "chromium")
 	if w.Bounds.Size().W < 1200 || w.Bounds.Size().H < 700 {
@@ -83,10 +85,13 @@ func TestBrowserOpensQuietly(t *testing.T) {
 	inner := w.Bounds
 	for y := inner.Y0 + 110; y < inner.Y1-20; y++ {
 		for x := inner.X0 + 20; x < inner.X1-20; x++ {
-			if colourAt(img, x, y) != 0xFFFFFF {
+			if colourAt(img, x, y) != white {
 				t.Fatalf("colour %06x at %d,%d of a blank page", colourAt(img, x, y), x, y)
 			}
 		}
+	}
+	if c := colourAt(img, 700, inner.Y0+30); c == 0x3F6C8A || c == white {
+		t.Errorf("colour %06x where the tabs are", c)
 	}
 	command := output(t, m, "sh", "-c", "tr '\\0' ' ' </proc/"+strconv.Itoa(w.PID)+"/cmdline")
 	if !strings.Contains(command, "--no-first-run") || strings.Contains(command, "--no-sandbox") {

@@ -49,8 +49,9 @@ func (p *process) stop() {
 
 // program says how to start a process and how to see that it is ready.
 type program struct {
-	title string // "the window manager"
-	args  []string
+	title string   // "the window manager"
+	path  string   // empty when it is not installed
+	args  []string // its name first
 	env   []string
 	dir   string
 	log   *logFile
@@ -76,14 +77,14 @@ func (p program) start(ctx context.Context) (running, error) {
 }
 
 func (p program) launch() (*process, error) {
+	if p.path == "" {
+		return nil, deskhand.Errorf("", deskhand.NotFound, "%s is not installed", p.args[0])
+	}
 	p.log.begin()
-	cmd := exec.Command(p.args[0], p.args[1:]...)
-	cmd.Env, cmd.Dir, cmd.ExtraFiles = p.env, p.dir, p.files
+	cmd := &exec.Cmd{Path: p.path, Args: p.args, Env: p.env, Dir: p.dir, ExtraFiles: p.files}
 	cmd.Stdout, cmd.Stderr = p.log.input, p.log.input
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-		return nil, deskhand.Errorf("", deskhand.NotFound, "%s is not installed", p.args[0])
-	} else if err != nil {
+	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	r := &process{cmd: cmd, ended: make(chan struct{})}

@@ -108,6 +108,17 @@ func findPrograms(c Config, dirs []string) []installed {
 	return found
 }
 
+// find returns the path of a program of the stack itself, empty when it is not
+// installed.
+func (s *Stack) find(name string) string {
+	for _, dir := range s.config.ProgramDir {
+		if path := filepath.Join(dir, name); usable(path) {
+			return path
+		}
+	}
+	return ""
+}
+
 // first returns the program of kind that gets the launcher.
 func first(programs []installed, kind Kind) (installed, bool) {
 	for _, p := range programs {

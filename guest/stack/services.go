@@ -47,7 +47,8 @@ func (s *Stack) bus(d *open) service {
 			defer r.Close()
 			return program{
 				title: "the message bus", env: s.environment(d.server), dir: s.config.Home, log: s.logs[nameBus],
-				args:  []string{"dbus-daemon", "--session", "--nofork", "--nopidfile", "--nosyslog", "--address=" + address, "--print-address=3"},
+				path:  s.find(nameBus),
+				args:  []string{nameBus, "--session", "--nofork", "--nopidfile", "--nosyslog", "--address=" + address, "--print-address=3"},
 				files: []*os.File{w},
 				ready: func(ctx context.Context) error { return readLine(ctx, r) },
 			}.start(ctx)
@@ -75,7 +76,8 @@ func (s *Stack) manager(d *open) service {
 		name: nameManager, title: "The window manager",
 		start: program{
 			title: "the window manager", env: s.environment(d.server), dir: s.config.Home, log: s.logs[nameManager],
-			args:  []string{"mutter", "--x11", "--sm-disable"},
+			path:  s.find(nameManager),
+			args:  []string{nameManager, "--x11", "--sm-disable"},
 			ready: d.session.awaitManager,
 		}.start,
 		with: func(ctx context.Context, _ running) { s.supervise(ctx, s.panel(d)) },
@@ -85,7 +87,8 @@ func (s *Stack) manager(d *open) service {
 func (s *Stack) panel(d *open) service {
 	p := program{
 		title: "the panel", env: s.environment(d.server), dir: s.config.Home, log: s.logs[namePanel],
-		args: []string{"tint2", "-c", s.files.panel},
+		path: s.find(namePanel),
+		args: []string{namePanel, "-c", s.files.panel},
 		ready: func(ctx context.Context) error {
 			if err := d.session.awaitPanel(ctx); err != nil {
 				return err

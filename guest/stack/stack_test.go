@@ -2,8 +2,13 @@ package stack
 
 import (
 	"context"
+	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -79,4 +84,110 @@ func TestBecomesReady(t *testing.T) {
 			t.Errorf("program is %+v", p)
 		}
 	}
+}
+
+// programs returns a directory in which the named programs are these scripts
+// and, of the stack's programs, all others are themselves.
+func programs(t testing.TB, scripts map[string]string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{nameBus, nameManager, namePanel} {
+		path := filepath.Join(dir, name)
+		script, ours := scripts[name]
+		switch {
+		case ours && script == "":
+			continue
+		case ours:
+			if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			if err := os.WriteFile(path, []byte("#!/bin/sh\nexec /usr/bin/"+name+" \"$@\"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return []string{dir}
+}
+
+func TestFailureIsASentence(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name    string
+		scripts map[string]string
+		want    string
+	}{
+		{"missing", map[string]string{"tint2": ""}, "The panel (tint2) could not be started: tint2 is not installed."},
+		{"ends", map[string]string{"mutter": "echo one; echo two >&2; exit 3"}, "The window manager (mutter) could not be started: the window manager ended while starting (exit status 3); its last words: two."},
+		{"no bus", map[string]string{"dbus-daemon": "exec sleep 0.01 3>&-"}, "The message bus (dbus-daemon) could not be started: it did not say where it listens"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := begin(t, func(config *Config) { config.ProgramDir = programs(t, c.scripts) })
+			h := await(t, s, "failed", func(h health) bool { return h.failed != "" })
+			if !strings.HasPrefix(h.failed, c.want) || h.ready {
+				t.Errorf("it says %q, want %q", h.failed, c.want)
+			}
+		})
+	}
+}
+
+// TestBudgetIsUsedUp lets a panel die again and again after it was ready.
+func TestBudgetIsUsedUp(t *testing.T) {
+	t.Parallel()
+	v := service{name: namePanel, title: "The panel", start: func(context.Context) (running, error) { return ended{}, nil }}
+	s := &Stack{log: slog.New(slog.DiscardHandler)}
+	var h health
+	synctest.Test(t, func(t *testing.T) { // the pauses take no time
+		s.board = newBoard(namePanel)
+		s.supervise(t.Context(), v)
+		h = healthOf(s)
+	})
+	if p := h.program(namePanel); p.State != failed || p.Restarts != maxRestarts {
+		t.Errorf("program is %+v", p)
+	}
+	if h.failed != "The panel (tint2) keeps stopping; it was not started again." || len(h.notices) != maxRestarts {
+		t.Errorf("health is %+v", h)
+	}
+}
+
+// ended is a program that ends as soon as it is ready.
+type ended struct{}
+
+func (ended) pid() int { return 1 }
+func (ended) stop()    {}
+func (ended) done() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+// TestStartStop hammers the life of a stack.
+func TestStartStop(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	if err := s.Start(t.Context()); deskhand.CodeOf(err) != deskhand.Conflict {
+		t.Errorf("starting twice: %v", err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			s.Stop()
+			if s.Desktop() != nil {
+				t.Error("a desktop after Stop")
+			}
+			for _, e := range s.Env() {
+				if strings.HasPrefix(e, "DISPLAY=") {
+					t.Error("a display after Stop")
+				}
+			}
+		})
+	}
+	all.Wait()
+	never, err := New(Config{Home: t.TempDir(), RuntimeDir: short(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	never.Stop()
 }
