@@ -40,6 +40,19 @@ func desk(t testing.TB) (*xvfb.Server, *Desktop) {
 	return s, d
 }
 
+// han is text with more characters than there are spare keys: 400 ideographs,
+// most of them once.
+func han() string {
+	var b strings.Builder
+	for i := range 400 {
+		b.WriteRune(rune(0x4e00 + i*i%1777))
+		if i%80 == 79 {
+			b.WriteString(" line\n")
+		}
+	}
+	return b.String()
+}
+
 // layout switches the display's keyboard layout.
 func setLayout(t testing.TB, s *xvfb.Server, name string) {
 	t.Helper()
@@ -127,6 +140,34 @@ func expectText(t *testing.T, what, got, want string) {
 		}
 	}
 	t.Errorf("%s: %q too much", what, string(a[len(b):]))
+}
+
+// TestTypingMoreThanFits also finds the clipboard as it was.
+func TestTypingMoreThanFits(t *testing.T) {
+	t.Parallel()
+	s, d := desk(t)
+	if err := d.SetClipboard(t.Context(), "before"); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "out")
+	xterm := program(t, s, "xterm", "-u8", "-e", "sh", "-c", "cat > "+file+".part; mv "+file+".part "+file)
+	focused(t, d, "xterm")
+	start := time.Now()
+	do(t, d, desktop.Action{Kind: desktop.Type, Text: han()}, desktop.Action{Kind: desktop.Key, Keys: "ctrl+d"})
+	expectFile(t, "xterm", file, han())
+	t.Logf("xterm: there after %s", time.Since(start))
+	_ = xterm.Wait()
+
+	texts := chromium(t, s, page)
+	w := focused(t, d, "chromium")
+	do(t, d, desktop.Action{Kind: desktop.Click, Point: at((w.Bounds.X0+w.Bounds.X1)/2, (w.Bounds.Y0+w.Bounds.Y1)/2)})
+	start = time.Now()
+	do(t, d, desktop.Action{Kind: desktop.Type, Text: han()}, desktop.Action{Kind: desktop.Key, Keys: "F9"})
+	expectText(t, "chromium", <-texts, han())
+	t.Logf("chromium: there after %s", time.Since(start))
+	if text, err := d.Clipboard(t.Context()); err != nil || text != "before" {
+		t.Errorf("the clipboard holds %q, %v", text, err)
+	}
 }
 
 func TestTypingIntoMousepad(t *testing.T) {

@@ -42,22 +42,45 @@ func (h *hands) checkType(j *job) error {
 }
 
 // doType types the text in batches, each of which fits on the keys that the
-// layout has and the spare ones.
+// layout has and the spare ones. A text that fits altogether is one batch.
 func (h *hands) doType(ctx context.Context, j *job) (typed int, err error) {
-	for rest := j.text; len(rest) > 0; {
-		kb, err := h.keyboard(ctx)
-		if err != nil {
-			return typed, err
-		}
-		batch := h.spares.fitting(kb, rest)
-		n, err := h.typeBatch(ctx, kb, rest[:batch])
+	paste := &paster{hands: h}
+	for rest := j.text; len(rest) > 0; rest = j.text[typed:] {
+		n, err := h.typeSome(ctx, paste, rest)
 		typed += n
 		if err != nil {
 			return typed, err
 		}
-		rest = rest[batch:]
 	}
-	return typed, nil
+	return typed, paste.restore(ctx)
+}
+
+// typeSome types some of the leading symbols and returns how many.
+func (h *hands) typeSome(ctx context.Context, paste *paster, syms []keysym.Sym) (int, error) {
+	kb, err := h.keyboard(ctx)
+	if err != nil {
+		return 0, err
+	}
+	syms = syms[:h.spares.fitting(kb, syms)]
+	if !h.spares.crowded(kb, syms) {
+		return h.typeBatch(ctx, kb, syms)
+	}
+	// Keys with symbols that may not have been read yet must take others.
+	if syms[0] == keyReturn || syms[0] == keyTab {
+		return h.typeBatch(ctx, kb, syms[:1])
+	}
+	window, sure, err := h.answers(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if sure {
+		h.spares.read()
+		return h.typeBatch(ctx, kb, syms)
+	}
+	if n, err := paste.some(ctx, window, syms); n > 0 || err != nil {
+		return n, err
+	}
+	return h.typeBatch(ctx, kb, syms) // which waits for quiet before it takes a key back
 }
 
 // typeBatch types symbols that can all be on the keyboard at once.
