@@ -1,6 +1,7 @@
 # Targets for people and machines. "make" prints them. Needs GNU make 4.3.
 
 GO := scripts/go
+LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # The task as it was given: not expanded by make, not seen by a shell as code.
 export DESKHAND_TASK := $(value TASK)
 unexport TASK
@@ -36,6 +37,7 @@ check: ## everything a change must pass
 	@unformatted=$$($(GO) run cmd/gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "make fmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) run $(LINT) run ./...
 	$(GO) mod tidy -diff
 	$(GO) test -race -timeout 20m ./...
 

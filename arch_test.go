@@ -1,6 +1,7 @@
 package deskhand_test
 
 import (
+	"errors"
 	"go/build"
 	"io/fs"
 	"path"
@@ -75,7 +76,7 @@ func TestArchitecture(t *testing.T) {
 			return filepath.SkipDir
 		}
 		p, err := build.ImportDir(dir, 0)
-		if _, none := err.(*build.NoGoError); none {
+		if none := (*build.NoGoError)(nil); errors.As(err, &none) {
 			return nil
 		} else if err != nil {
 			return err

@@ -52,8 +52,8 @@ type turnData struct {
 }
 
 type itemData struct {
-	Said, Thinking, Message, Note string
-	Call                          *callData
+	Said, Thinking, Message, Note, Trouble string
+	Call                                   *callData
 }
 
 type callData struct {
@@ -90,10 +90,9 @@ func pageOf(s *Story, t deskhand.Task, blob func(deskhand.Hash) ([]byte, error))
 	for _, turn := range s.Turns {
 		td := turnData{N: turn.N, Meta: Meter(turn.Reply)}
 		for _, i := range turn.Items {
-			td.Items = append(td.Items, b.item(i))
-		}
-		if turn.N == 0 && len(td.Items) == 1 && td.Items[0].Message == p.Text {
-			continue // the task's own text stands at the top already
+			if turn.N > 0 || i.Message != t.Text { // the task's own text stands at the top already
+				td.Items = append(td.Items, b.item(i))
+			}
 		}
 		if len(td.Items) > 0 || turn.N > 0 {
 			p.Turns = append(p.Turns, td)
@@ -131,7 +130,7 @@ func (b *pageBuilder) item(i Item) itemData {
 	}
 	switch {
 	case i.Failure != nil:
-		d.Note = plaintext.Block(FailureText(*i.Failure))
+		d.Trouble = plaintext.Block(FailureText(*i.Failure))
 	case i.Call != nil:
 		d.Call = b.call(i.Call)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/transcript"
 )
 
@@ -34,6 +35,9 @@ func (c *desktopUpCmd) Run(ctx context.Context, a *app) error {
 	}
 	if c.Sandbox == "oci" {
 		return notYet("--sandbox oci")
+	}
+	if c.Sandbox == string(machine.None) {
+		loudly(a.stderr)
 	}
 	h, err := a.hold(ctx, c.Name, size, c.Sandbox)
 	if err != nil {

@@ -206,7 +206,7 @@ func (d desktops) end(h held) error {
 	if errors.Is(err, unix.ESRCH) {
 		return d.forget(h.Name)
 	} else if err == nil {
-		defer process.Close()
+		defer func() { _ = process.Close() }()
 		err = endProcess(process)
 	}
 	if err != nil {

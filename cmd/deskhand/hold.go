@@ -68,6 +68,7 @@ func (a *app) startHolder(ctx context.Context, d desktops, name string, size des
 		return deskhand.E("desktop: up", deskhand.Internal, err)
 	}
 	defer r.Close()
+	//nolint:noctx // it outlives this command on purpose
 	cmd := exec.Command(exe, "desktop", "hold", "--dir", d.dir, "--size", size.String(), "--sandbox", walls, name)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
 	cmd.Env = withoutKeys(os.Environ())
@@ -95,7 +96,7 @@ func awaitReport(ctx context.Context, r *os.File) error {
 	if err := r.SetReadDeadline(time.Now().Add(holdLimit)); err != nil {
 		return deskhand.E("desktop: up", deskhand.Internal, err)
 	}
-	stop := context.AfterFunc(ctx, func() { r.SetReadDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Now()) })
 	defer stop()
 	var said report
 	err := json.NewDecoder(io.LimitReader(r, 64<<10)).Decode(&said)
@@ -217,7 +218,7 @@ func pass(ctx context.Context, a, b net.Conn) {
 // says arrives.
 func shutWrite(c net.Conn) {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
+		_ = half.CloseWrite()
 	} else {
 		c.Close()
 	}

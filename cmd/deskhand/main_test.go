@@ -1,7 +1,12 @@
 package main
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -37,6 +42,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("DESKHAND_HOME", e.Getenv("WORK")+"/state")
 			e.Setenv("HOME", e.Getenv("WORK"))
 			e.Setenv("LANG", "C.UTF-8")
+			api := httptest.NewServer(http.HandlerFunc(refuse))
+			e.Defer(api.Close)
+			e.Setenv("API", api.URL)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -44,6 +52,25 @@ func TestScripts(t *testing.T) {
 			"says":   says,
 		},
 	})
+}
+
+// refuse is an API that answers what the first part of the path says:
+// /401/v1/messages is refused with status 401.
+func refuse(w http.ResponseWriter, r *http.Request) {
+	code, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	failures := map[string][2]string{
+		"401": {"authentication_error", "invalid x-api-key"},
+		"403": {"permission_error", "Your API key does not have permission to use the specified resource."},
+		"404": {"not_found_error", "model: claude-sonnet-5-5"},
+		"400": {"invalid_request_error", "something is wrong\x1b[31m"},
+	}
+	status, err := strconv.Atoi(code)
+	if err != nil {
+		status = http.StatusNotFound
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]any{"type": "error", "error": map[string]string{"type": failures[code][0], "message": failures[code][1]}})
 }
 
 // status runs the program and checks its exit status: status 2 deskhand run --bogus.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 
 	"github.com/deskhand/deskhand/model/claude"
 	"github.com/deskhand/deskhand/model/script"
@@ -20,5 +21,5 @@ func serveScript(a *app, s scriptFile) (claude.Config, error) {
 		return claude.Config{}, err
 	}
 	a.onClose(stop)
-	return claude.Config{BaseURL: url, APIKey: "script"}, nil
+	return claude.Config{BaseURL: url, APIKey: rand.Text()}, nil // any key will do, but the client blots it out of messages
 }

@@ -41,7 +41,7 @@ func (c *desktopShotCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	place := d.attach(h)
-	defer place.Close()
+	defer func() { _ = place.Close() }()
 	ctx, cancel := context.WithTimeoutCause(ctx, shotLimit, errors.New("the desktop did not show itself in time"))
 	defer cancel()
 	p, err := remotedesktop.New(place.HTTP(), "").Screen(ctx, shot)

@@ -41,8 +41,8 @@ func (c *desktopViewCmd) Run(ctx context.Context, a *app) error {
 	ctx, gone := context.WithCancelCause(ctx)
 	defer gone(nil)
 	place := d.attach(h)
-	defer place.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	defer func() { _ = place.Close() }()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return deskhand.Errorf("desktop: view", deskhand.Unavailable, "no port of the loopback address is free: %w", err)
 	}
@@ -82,7 +82,9 @@ func serveUntil(ctx context.Context, l net.Listener, h http.Handler) error {
 	if srv.Shutdown(bounded) != nil {
 		srv.Close()
 	}
-	<-ended // http.ErrServerClosed
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 
@@ -95,6 +97,7 @@ func openBrowser(a *app, url string) {
 	if err != nil {
 		return
 	}
+	//nolint:noctx // the browser outlives this command
 	cmd := exec.Command(program, url)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if cmd.Start() == nil {
