@@ -122,7 +122,7 @@ func (w *walls) environment(c Config) {
 	w.add("--clearenv")
 	locale := localeOf(value(c.Environ, "LC_ALL"), value(c.Environ, "LC_CTYPE"), value(c.Environ, "LANG"))
 	vars := []string{
-		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/games:/usr/games",
+		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/games:/usr/games:/run/deskhand",
 		"HOME=" + Home, "USER=user", "LOGNAME=user", "SHELL=/bin/bash", "LANG=" + locale,
 		"XDG_RUNTIME_DIR=" + Runtime, "XDG_DATA_DIRS=/usr/local/share:/usr/share", "XDG_CONFIG_DIRS=/etc/xdg",
 	}
