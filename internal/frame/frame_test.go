@@ -236,6 +236,22 @@ func transpose(in [][][3]float64) [][][3]float64 {
 	return out
 }
 
+// TestScaleKeepsWhite fails when weights do not sum to one.
+func TestScaleKeepsWhite(t *testing.T) {
+	t.Parallel()
+	src := frame.New(deskhand.Size{W: 2301, H: 601})
+	src.Fill(src.Bounds(), 0xffffff)
+	for _, s := range []deskhand.Size{{W: 1, H: 1}, {W: 3, H: 600}, {W: 7, H: 3}, {W: 1456, H: 199}, {W: 2303, H: 1000}} {
+		dst := frame.New(s)
+		frame.Scale(dst, src)
+		want := frame.New(s)
+		want.Fill(want.Bounds(), 0xffffff)
+		if !frame.Equal(dst, want) {
+			t.Errorf("white scaled to %s is not white, but %06x at 0,0", s, dst.At(0, 0))
+		}
+	}
+}
+
 func TestEqual(t *testing.T) {
 	t.Parallel()
 	a, b := scene("ramp", 67, 33, 4), scene("ramp", 67, 33, 12)
