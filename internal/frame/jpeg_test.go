@@ -41,7 +41,8 @@ func quiet(t *testing.T, data []byte, img *frame.Image) float64 {
 	return psnr(got, img)
 }
 
-// TestJPEGOfTheWidest needs shorter restart intervals, which cannot hold 65536
+// TestJPEGOfTheWidestAndTheHighest: the widest needs shorter restart intervals,
+// which cannot hold 65536
 // blocks; the highest needs more of them than their marker can count to.
 func TestJPEGOfTheWidestAndTheHighest(t *testing.T) {
 	t.Parallel()
