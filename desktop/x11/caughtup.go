@@ -11,9 +11,9 @@ import (
 
 // Limits of waiting for programs to read what was typed.
 const (
-	pongLimit   = 2 * time.Second       // for a program that answers pings
-	quietTyping = 60 * time.Millisecond // of no drawing, for one that does not
-	busyTyping  = 2 * time.Second       // at most, when it draws all the time
+	pongLimit   = 2 * time.Second        // for a program that answers pings
+	quietTyping = 150 * time.Millisecond // of no drawing, for one that does not
+	busyTyping  = 2 * time.Second        // at most, when it draws all the time
 )
 
 // caughtUp waits until the program with the focus has read the keys typed so
@@ -21,17 +21,22 @@ const (
 // answer says just that. One that does not take pings (xterm) shows what it
 // reads: it is given time until nothing is drawn any more.
 func (h *hands) caughtUp(ctx context.Context) error {
-	window, pings, err := h.focused(ctx)
-	if err != nil {
+	_, sure, err := h.answers(ctx)
+	if sure || err != nil {
 		return err
-	}
-	if pings {
-		if ok, err := h.ping(ctx, window); ok || err != nil {
-			return err
-		}
 	}
 	_, err = h.screen.watch(ctx, desktop.Wait{Quiet: quietTyping, Limit: busyTyping}, time.Now(), true)
 	return err
+}
+
+// answers returns the window with the focus, and whether its program has told
+// that it has read all keys typed so far.
+func (h *hands) answers(ctx context.Context) (window uint32, sure bool, err error) {
+	window, pings, err := h.focused(ctx)
+	if err == nil && pings {
+		sure, err = h.ping(ctx, window)
+	}
+	return window, sure, err
 }
 
 // focused returns the active window and whether it takes pings.

@@ -120,6 +120,7 @@ const (
 	keyReturn keysym.Sym = 0xff0d
 	keyTab    keysym.Sym = 0xff09
 	keyShift  keysym.Sym = 0xffe1
+	keyInsert keysym.Sym = 0xff63
 	keyLevel3 keysym.Sym = 0xfe03 // AltGr
 )
 

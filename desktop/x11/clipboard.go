@@ -36,16 +36,17 @@ type clipboard struct {
 	mu        sync.Mutex        // guards what is below
 	owned     map[uint32]string // selection → text
 	since     map[uint32]uint32 // selection → server time of owning it
-	served    map[uint32]int    // selection → how many programs have fetched the text
 	transfers map[transferKey]*transfer
-	pong      chan uint32 // answers to pings
+
+	pong    chan uint32 // answers to pings
+	fetches chan uint32 // windows whose programs have fetched a text of ours
 }
 
 func newClipboard(ctx context.Context, c *xwire.Conn, ext extensions, a atoms, q *eventQueue) (*clipboard, error) {
 	b := &clipboard{
 		conn: c, ext: ext, atoms: a, owner: c.NewID(), done: make(chan struct{}),
-		turn: make(chan struct{}, 1), incoming: make(chan []byte, 64), pong: make(chan uint32, 4),
-		owned: map[uint32]string{}, since: map[uint32]uint32{}, served: map[uint32]int{}, transfers: map[transferKey]*transfer{},
+		turn: make(chan struct{}, 1), incoming: make(chan []byte, 64), pong: make(chan uint32, 4), fetches: make(chan uint32, 16),
+		owned: map[uint32]string{}, since: map[uint32]uint32{}, transfers: map[transferKey]*transfer{},
 	}
 	b.turn <- struct{}{}
 	go b.serve(q)
@@ -99,7 +100,7 @@ func (c *clipboard) own(ctx context.Context, text string, selections ...uint32) 
 	}
 	for _, s := range selections {
 		c.mu.Lock()
-		c.owned[s], c.since[s], c.served[s] = text, now, 0
+		c.owned[s], c.since[s] = text, now
 		c.mu.Unlock()
 		var b xwire.Batch
 		b.Req(opSetSelectionOwner, 0).U32(c.owner, s, now)
@@ -200,7 +201,7 @@ func (c *clipboard) text(ctx context.Context, selection uint32) (string, error) 
 			return "", err
 		}
 		if ok {
-			return property{kind: target, format: 8, value: raw}.text(), nil
+			return property{kind: target, format: 8, value: raw}.text(c.atoms["UTF8_STRING"]), nil
 		}
 	}
 	return "", nil // it holds no text

@@ -42,3 +42,8 @@ func isRefusal(err error) bool {
 	var refused *xwire.Error
 	return errors.As(err, &refused)
 }
+
+// failedForGood reports whether err means that going on is of no use.
+func failedForGood(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, xwire.ErrClosed) || errors.Is(err, xwire.ErrTimeout)
+}

@@ -118,7 +118,7 @@ const unreachable = -1
 // levelMods returns for each level of a group the modifiers that select it, or
 // unreachable.
 func (l *layout) levelMods(k *key, group int) []int {
-	if int(k.types[group&3]) >= len(l.types) {
+	if int(k.types[group&3]) >= len(l.types) || k.width == 0 {
 		return nil
 	}
 	t := l.types[k.types[group&3]]

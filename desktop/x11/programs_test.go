@@ -40,6 +40,19 @@ func desk(t testing.TB) (*xvfb.Server, *Desktop) {
 	return s, d
 }
 
+// han is text with more characters than there are spare keys: 400 ideographs,
+// most of them once.
+func han() string {
+	var b strings.Builder
+	for i := range 400 {
+		b.WriteRune(rune(0x4e00 + i*i%1777))
+		if i%80 == 79 {
+			b.WriteString(" line\n")
+		}
+	}
+	return b.String()
+}
+
 // layout switches the display's keyboard layout.
 func setLayout(t testing.TB, s *xvfb.Server, name string) {
 	t.Helper()
@@ -119,6 +132,7 @@ func expectText(t *testing.T, what, got, want string) {
 	if got == want {
 		return
 	}
+	t.Logf("%s: got all in all %q", what, got)
 	a, b := []rune(got), []rune(want)
 	for i := range b {
 		if i >= len(a) || a[i] != b[i] {
@@ -127,6 +141,69 @@ func expectText(t *testing.T, what, got, want string) {
 		}
 	}
 	t.Errorf("%s: %q too much", what, string(a[len(b):]))
+}
+
+// TestTypingAThousand measures from the call until the program has it all.
+func TestTypingAThousand(t *testing.T) {
+	t.Parallel()
+	s, d := desk(t)
+	text := strings.Repeat("The quick brown fox jumps over the lazy dog; 0123456789 (ABC) [x] {y}\n", 14) + "The end. Really.\n"
+	file := filepath.Join(t.TempDir(), "out")
+	// dd ends after exactly so many bytes, which cat would not tell.
+	program(t, s, "xterm", "-u8", "-e", "sh", "-c", fmt.Sprintf("dd bs=1 count=%d of=%s.part status=none; mv %s.part %s", len(text), file, file, file))
+	focused(t, d, "xterm")
+	start := time.Now()
+	do(t, d, desktop.Action{Kind: desktop.Type, Text: text})
+	handed := time.Since(start)
+	expectFile(t, "xterm", file, text)
+	t.Logf("xterm: %d characters handed over in %s, there after %s", len(text), handed, time.Since(start))
+
+	texts := chromium(t, s, page)
+	w := focused(t, d, "chromium")
+	do(t, d, desktop.Action{Kind: desktop.Click, Point: at((w.Bounds.X0+w.Bounds.X1)/2, (w.Bounds.Y0+w.Bounds.Y1)/2)})
+	for range 2 {
+		start = time.Now()
+		do(t, d, desktop.Action{Kind: desktop.Type, Text: text}, desktop.Action{Kind: desktop.Key, Keys: "F9"})
+		expectText(t, "chromium", <-texts, text)
+		t.Logf("chromium: there after %s", time.Since(start))
+	}
+	do(t, d, desktop.Action{Kind: desktop.Key, Keys: "alt+F4"})
+
+	file = filepath.Join(t.TempDir(), "out.txt")
+	program(t, s, "dbus-run-session", "mousepad", "--disable-server", file)
+	focused(t, d, "mousepad")
+	start = time.Now()
+	do(t, d, desktop.Action{Kind: desktop.Type, Text: text}, desktop.Action{Kind: desktop.Key, Keys: "ctrl+s"})
+	expectFile(t, "mousepad", file, text)
+	t.Logf("mousepad: there after %s", time.Since(start))
+}
+
+// TestTypingMoreThanFits also finds the clipboard as it was.
+func TestTypingMoreThanFits(t *testing.T) {
+	t.Parallel()
+	s, d := desk(t)
+	if err := d.SetClipboard(t.Context(), "before"); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "out")
+	xterm := program(t, s, "xterm", "-u8", "-e", "sh", "-c", "cat > "+file+".part; mv "+file+".part "+file)
+	focused(t, d, "xterm")
+	start := time.Now()
+	do(t, d, desktop.Action{Kind: desktop.Type, Text: han()}, desktop.Action{Kind: desktop.Key, Keys: "ctrl+d"})
+	expectFile(t, "xterm", file, han())
+	t.Logf("xterm: there after %s", time.Since(start))
+	_ = xterm.Wait()
+
+	texts := chromium(t, s, page)
+	w := focused(t, d, "chromium")
+	do(t, d, desktop.Action{Kind: desktop.Click, Point: at((w.Bounds.X0+w.Bounds.X1)/2, (w.Bounds.Y0+w.Bounds.Y1)/2)})
+	start = time.Now()
+	do(t, d, desktop.Action{Kind: desktop.Type, Text: han()}, desktop.Action{Kind: desktop.Key, Keys: "F9"})
+	expectText(t, "chromium", <-texts, han())
+	t.Logf("chromium: there after %s", time.Since(start))
+	if text, err := d.Clipboard(t.Context()); err != nil || text != "before" {
+		t.Errorf("the clipboard holds %q, %v", text, err)
+	}
 }
 
 func TestTypingIntoMousepad(t *testing.T) {

@@ -78,12 +78,13 @@ func (p property) number() uint32 {
 	return 0
 }
 
-// text returns the property as valid UTF-8 without NUL. STRING is Latin-1.
-func (p property) text() string {
+// text returns the property as valid UTF-8 without NUL. What is neither UTF-8
+// nor says so is Latin-1 (STRING, and what COMPOUND_TEXT is without escapes).
+func (p property) text(utf8String uint32) string {
 	if p.format != 8 {
 		return ""
 	}
-	if p.kind == atomString && !utf8.Valid(p.value) {
+	if !utf8.Valid(p.value) && p.kind != 0 && p.kind != utf8String {
 		return fromLatin1(p.value)
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(string(p.value), "\ufffd"), "\x00", "")

@@ -105,16 +105,19 @@ func (c *clipboard) answer(ctx context.Context, e []byte) {
 	c.mu.Lock()
 	text, ok := c.owned[selection]
 	since := c.since[selection]
-	if ok && c.isText(target) {
-		c.served[selection]++
-	}
 	c.mu.Unlock()
 	var b xwire.Batch
 	if !ok || requestor == c.owner || !c.put(&b, requestor, name, target, text, since) {
 		name = 0 // refused
 	}
 	b.Req(opSendEvent, 0).U32(requestor, 0).U8(evSelectionNotify, 0, 0, 0).U32(at, requestor, selection, target, name, 0, 0)
-	_ = c.conn.Send(ctx, &b) // a failure ends the connection, which others notice
+	if c.conn.Send(ctx, &b) != nil || name == 0 || !c.isText(target) {
+		return // a failure ends the connection, which others notice
+	}
+	select {
+	case c.fetches <- requestor:
+	default:
+	}
 }
 
 func (c *clipboard) isText(target uint32) bool {

@@ -148,6 +148,20 @@ func (s *spares) touch(syms []keysym.Sym) {
 	}
 }
 
+// crowded reports whether placing syms takes a key back that may not have been
+// read yet.
+func (s *spares) crowded(kb *keyboard, syms []keysym.Sym) bool {
+	unread := slices.ContainsFunc(s.slots, func(x slot) bool { return x.unread })
+	return unread && len(missing(kb, syms)) > len(s.free(kb))
+}
+
+// read takes note that programs have read everything typed so far.
+func (s *spares) read() {
+	for i := range s.slots {
+		s.slots[i].unread = false
+	}
+}
+
 // evict takes back the n slots whose text is longest ago, after programs have
 // read what was typed on them.
 func (s *spares) evict(ctx context.Context, h *hands, n int) ([]slot, error) {
@@ -159,9 +173,7 @@ func (s *spares) evict(ctx context.Context, h *hands, n int) ([]slot, error) {
 		if err := h.caughtUp(ctx); err != nil {
 			return nil, err
 		}
-		for i := range s.slots {
-			s.slots[i].unread = false
-		}
+		s.read()
 	}
 	out := slices.Clone(s.slots[:n])
 	s.slots = slices.Delete(s.slots, 0, n)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
-	"github.com/deskhand/deskhand/desktop"
 	"github.com/deskhand/deskhand/internal/keysym"
 	"github.com/deskhand/deskhand/internal/xwire"
 )
@@ -17,47 +15,66 @@ const typeChunk = 250
 
 func control(r rune) bool { return unicode.IsControl(r) }
 
-func (h *hands) checkType(j *job) error {
-	switch {
-	case len(j.Text) > desktop.MaxText:
-		return invalid("The text is longer than %d bytes.", desktop.MaxText)
-	case !utf8.ValidString(j.Text):
-		return invalid("The text is not valid UTF-8.")
-	}
-	text := strings.ReplaceAll(j.Text, "\r\n", "\n")
-	j.text = make([]keysym.Sym, 0, len(text))
+// readText returns the symbols to type for a text, one a character. A Windows
+// line end is one Return.
+func readText(text string) ([]keysym.Sym, error) {
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	syms := make([]keysym.Sym, 0, len(text))
 	for _, r := range text {
 		switch {
 		case r == '\n':
-			j.text = append(j.text, keyReturn)
+			syms = append(syms, keyReturn)
 		case r == '\t':
-			j.text = append(j.text, keyTab)
+			syms = append(syms, keyTab)
 		case control(r):
-			return invalid("The text contains the control character U+%04X; only newline and tab can be typed.", r)
+			return nil, invalid("The text contains the control character U+%04X; only newline and tab can be typed.", r)
 		default:
-			j.text = append(j.text, keysym.Of(r))
+			syms = append(syms, keysym.Of(r))
 		}
 	}
-	return nil
+	return syms, nil
 }
 
 // doType types the text in batches, each of which fits on the keys that the
-// layout has and the spare ones.
+// layout has and the spare ones. A text that fits altogether is one batch.
 func (h *hands) doType(ctx context.Context, j *job) (typed int, err error) {
-	for rest := j.text; len(rest) > 0; {
-		kb, err := h.keyboard(ctx)
-		if err != nil {
-			return typed, err
-		}
-		batch := h.spares.fitting(kb, rest)
-		n, err := h.typeBatch(ctx, kb, rest[:batch])
+	paste := &paster{hands: h}
+	for rest := j.text; len(rest) > 0; rest = j.text[typed:] {
+		n, err := h.typeSome(ctx, paste, rest)
 		typed += n
 		if err != nil {
 			return typed, err
 		}
-		rest = rest[batch:]
 	}
-	return typed, nil
+	return typed, paste.restore(ctx)
+}
+
+// typeSome types some of the leading symbols and returns how many.
+func (h *hands) typeSome(ctx context.Context, paste *paster, syms []keysym.Sym) (int, error) {
+	kb, err := h.keyboard(ctx)
+	if err != nil {
+		return 0, err
+	}
+	syms = syms[:h.spares.fitting(kb, syms)]
+	if !h.spares.crowded(kb, syms) {
+		return h.typeBatch(ctx, kb, syms)
+	}
+	// Keys with symbols that may not have been read yet must take others.
+	if syms[0] == keyReturn || syms[0] == keyTab {
+		return h.typeBatch(ctx, kb, syms[:1])
+	}
+	window, sure, err := h.answers(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if sure {
+		h.spares.read()
+		return h.typeBatch(ctx, kb, syms)
+	}
+	if n, err := paste.some(ctx, window, syms); n > 0 || err != nil {
+		return n, err
+	}
+	return h.typeBatch(ctx, kb, syms) // which waits for quiet before it takes a key back
 }
 
 // typeBatch types symbols that can all be on the keyboard at once.
@@ -79,6 +96,9 @@ func (h *hands) typeBatch(ctx context.Context, kb *keyboard, syms []keysym.Sym) 
 		if len(strokes) == 0 {
 			w.hold(b, 0)
 			undo(b)
+		}
+		if err := h.stopped(ctx); err != nil {
+			return typed, err
 		}
 		if err := h.round(ctx, b); err != nil {
 			return typed, err

@@ -125,10 +125,10 @@ func (q windowQuery) read(ctx context.Context, a atoms) (w desktop.Window, ok bo
 		return w, false, nil
 	}
 	w.Bounds = bounds(raw[1], raw[2], readProperty(raw[7]).numbers(), readProperty(raw[8]).numbers())
-	if w.Title = readProperty(raw[3]).text(); w.Title == "" {
-		w.Title = readProperty(raw[4]).text()
+	if w.Title = readProperty(raw[3]).text(a["UTF8_STRING"]); w.Title == "" {
+		w.Title = readProperty(raw[4]).text(a["UTF8_STRING"])
 	}
-	w.Class = className(readProperty(raw[5]))
+	w.Class = className(readProperty(raw[5]), a["UTF8_STRING"])
 	if pid := readProperty(raw[6]).number(); pid <= 1<<22 { // the kernel has no higher ones
 		w.PID = int(pid)
 	}
@@ -161,11 +161,11 @@ func bounds(geometry, place []byte, frame, shadow []uint32) deskhand.ScreenRect 
 }
 
 // className returns the second of the two names in WM_CLASS.
-func className(p property) string {
+func className(p property, utf8String uint32) string {
 	if p.format != 8 {
 		return ""
 	}
 	_, class, _ := strings.Cut(string(p.value), "\x00")
 	class, _, _ = strings.Cut(class, "\x00")
-	return property{kind: p.kind, format: 8, value: []byte(class)}.text()
+	return property{kind: p.kind, format: 8, value: []byte(class)}.text(utf8String)
 }

@@ -24,6 +24,9 @@ type Setup struct {
 	idBase, idMask uint32
 }
 
+// SameClient reports whether two resources belong to the same client.
+func (s *Setup) SameClient(a, b uint32) bool { return (a^b)&^s.idMask == 0 }
+
 type address struct {
 	network, address string
 	display          string // number as text
