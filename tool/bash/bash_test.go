@@ -390,19 +390,25 @@ func TestSpec(t *testing.T) {
 }
 
 func BenchmarkCommand(b *testing.B) {
-	place := host.New(host.Config{})
-	t, err := bash.New(place, bash.Config{Dir: b.TempDir()})
+	walled, err := bwrap.Start(b.Context(), bwrap.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() {
-		if err := errors.Join(t.Close(), place.Close()); err != nil {
-			b.Error(err)
-		}
-	})
-	for b.Loop() {
-		if r, err := t.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"echo hi"}`)}); err != nil || r.IsError {
-			b.Fatal(r, err)
-		}
+	for name, place := range map[string]sandbox.Sandbox{"host": host.New(host.Config{}), "bwrap": walled} {
+		b.Run(name, func(b *testing.B) {
+			t, err := bash.New(place, bash.Config{Dir: "/tmp"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if r, err := t.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"echo hi"}`)}); err != nil || r.IsError {
+					b.Fatal(r, err)
+				}
+			}
+			b.StopTimer()
+			if err := errors.Join(t.Close(), place.Close()); err != nil {
+				b.Error(err)
+			}
+		})
 	}
 }
