@@ -172,7 +172,7 @@ func (c *checker) text(schema *jsonschema.Schema, path string, raw json.RawMessa
 	case problem != "":
 		return c.refuse(path, problem)
 	case schema.Enum != nil && !slices.Contains(schema.Enum, any(text)):
-		return c.refuse(path, fmt.Sprintf("expected one of %q", schema.Enum))
+		return c.refuse(path, fmt.Sprintf("expected one of "+strings.TrimSuffix(strings.Repeat("%v, ", len(schema.Enum)), ", "), schema.Enum...))
 	}
 	return raw
 }
