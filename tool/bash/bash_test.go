@@ -370,6 +370,19 @@ func TestNothingStarts(t *testing.T) {
 	}
 }
 
+func TestCommandThatCannotBegin(t *testing.T) {
+	t.Parallel()
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		s.run("ulimit -n 3")
+		s.want("echo hi", "Error: The command was not run: the shell cannot open files any more. Use restart for a new session.", true)
+		s.raw(`{"restart":true}`)
+		s.want("echo hi", "hi", false)
+		// what a spare program of the tool's own dies of must not cost a command
+		s.run("pkill -f 'read -r marke[r]'; true")
+		s.want("echo hi", "hi", false)
+	})
+}
+
 func TestLongCommand(t *testing.T) {
 	t.Parallel()
 	each(t, bash.Config{}, func(t *testing.T, s *shell) {
@@ -390,19 +403,28 @@ func TestSpec(t *testing.T) {
 }
 
 func BenchmarkCommand(b *testing.B) {
-	place := host.New(host.Config{})
-	t, err := bash.New(place, bash.Config{Dir: b.TempDir()})
+	walled, err := bwrap.Start(b.Context(), bwrap.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() {
-		if err := errors.Join(t.Close(), place.Close()); err != nil {
-			b.Error(err)
-		}
-	})
-	for b.Loop() {
-		if r, err := t.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"echo hi"}`)}); err != nil || r.IsError {
-			b.Fatal(r, err)
-		}
+	for name, place := range map[string]sandbox.Sandbox{"host": host.New(host.Config{}), "bwrap": walled} {
+		b.Run(name, func(b *testing.B) {
+			t, err := bash.New(place, bash.Config{Dir: "/tmp"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				b.StopTimer()
+				<-time.After(50 * time.Millisecond) // a model thinks for longer
+				b.StartTimer()
+				if r, err := t.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"echo hi"}`)}); err != nil || r.IsError {
+					b.Fatal(r, err)
+				}
+			}
+			b.StopTimer()
+			if err := errors.Join(t.Close(), place.Close()); err != nil {
+				b.Error(err)
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/deskhand/deskhand"
@@ -96,36 +97,76 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-func TestSettling(t *testing.T) {
-	t.Parallel()
-	tl, _ := open(t, computer.Config{Settle: desktop.Wait{First: 40 * time.Millisecond, Quiet: 40 * time.Millisecond, Limit: 1500 * time.Millisecond}})
-	start := time.Now()
-	run(t, tl, "left_click", `{}`)
-	quiet := time.Since(start)
-	if quiet < 40*time.Millisecond {
-		t.Errorf("a click returned after %s: nothing could have opened by then", quiet)
-	}
-	start = time.Now()
-	run(t, tl, "screenshot", `{}`)
-	t.Logf("unchanged screen: a click takes %s, the screenshot after it %s", quiet, time.Since(start))
+// torn is a desktop whose connection breaks in the moment the run is stopped.
+type torn struct {
+	*fake.Desktop
+	stop context.CancelFunc
 }
 
-func TestSettlingWaitsForAMenu(t *testing.T) {
+func (d torn) Input(context.Context, ...desktop.Action) error {
+	d.stop()
+	return deskhand.Errorf("remote", deskhand.Internal, "connection reset")
+}
+
+func TestStopWinsOverFailure(t *testing.T) {
 	t.Parallel()
-	tl, d := open(t, computer.Config{Settle: desktop.Wait{First: 300 * time.Millisecond, Quiet: 300 * time.Millisecond, Limit: 10 * time.Second}})
-	opened := make(chan struct{})
-	go func() { // a menu that opens in steps, as an answer to the click
-		defer close(opened)
-		for range 20 {
-			<-time.After(25 * time.Millisecond)
-			d.Paint(0, 0, 9, 9, uint32(time.Now().UnixNano()))
-		}
-	}()
-	run(t, tl, "left_click", `{}`)
-	select {
-	case <-opened:
-	default:
-		t.Error("the click returned while its menu was still opening")
+	ctx, cancel := context.WithCancel(context.Background())
+	d := fake.New(screen)
+	t.Cleanup(func() { _ = d.Close() })
+	tl, err := computer.New(torn{d, cancel}, computer.Config{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	<-opened
+	if r, err := tl.Run(ctx, call("left_click", `{}`)); deskhand.CodeOf(err) != deskhand.Canceled {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
+func TestSettling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tl, d := open(t, computer.Config{Settle: desktop.Wait{First: 40 * time.Millisecond, Quiet: 40 * time.Millisecond, Limit: 1500 * time.Millisecond}})
+		took := func(name string) time.Duration {
+			start := time.Now()
+			run(t, tl, name, `{}`)
+			return time.Since(start)
+		}
+		if got := took("left_click"); got != 40*time.Millisecond {
+			t.Errorf("on an unchanged screen a click took %s", got)
+		}
+		if got := took("screenshot"); got != 0 {
+			t.Errorf("right after it a screenshot took %s more", got)
+		}
+		time.Sleep(time.Minute)
+		if got := took("screenshot"); got != 40*time.Millisecond {
+			t.Errorf("after a while a screenshot took %s", got)
+		}
+		opened := make(chan struct{})
+		go func() { // a menu that opens in steps, as an answer to the click
+			defer close(opened)
+			for i := range 20 {
+				time.Sleep(25 * time.Millisecond)
+				d.Paint(0, 0, 9, 9, uint32(i))
+			}
+		}()
+		if got := took("left_click"); got != (20*25+40)*time.Millisecond {
+			t.Errorf("a click whose menu opens for 500ms took %s", got)
+		}
+		<-opened
+		stop := make(chan struct{})
+		go func() { // a film
+			for i := uint32(0); ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(10 * time.Millisecond):
+					d.Paint(0, 0, 9, 9, i)
+				}
+			}
+		}()
+		if got := took("left_click"); got != 1500*time.Millisecond {
+			t.Errorf("on a screen that never rests a click took %s", got)
+		}
+		close(stop)
+	})
 }
