@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -315,6 +316,27 @@ func TestNewRefuses(t *testing.T) {
 		if _, err := claude.New(tt.config); deskhand.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.part) {
 			t.Errorf("New(%+v): %v", tt.config, err)
 		}
+	}
+}
+
+// TestNoAmbientCredentials names a profile that does not exist. It sets the
+// environment, so it does not run beside others.
+func TestNoAmbientCredentials(t *testing.T) {
+	for _, name := range []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_FEDERATION_RULE_ID"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("ANTHROPIC_PROFILE", "no-such-profile")
+	config := claude.FromEnvironment(os.Getenv)
+	config.BaseURL = "http://127.0.0.1:1"
+	client, err := claude.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Reply(t.Context(), request("task"), nil)
+	failed := asModelError(t, err)
+	if failed.Code != deskhand.Unauthenticated || failed.Retry || !strings.HasPrefix(failed.Message, "No credentials could be had") {
+		t.Errorf("%+v, cause %v", failed, failed.Err)
 	}
 }
 

@@ -32,6 +32,15 @@ func TestFaultsComeOnceThenTheReply(t *testing.T) {
 	}
 }
 
+func TestErrorEventWithoutAStream(t *testing.T) {
+	t.Parallel()
+	p := newPlayer(t, "-- error overloaded_error --\nBusy.\n-- model --\nhi\n")
+	p.wantStatus(529, "overloaded_error", "Busy.")
+	if reply := p.turn(); reply[0].(obj)["text"] != "hi" {
+		t.Errorf("reply %v", reply)
+	}
+}
+
 func (p *player) wantStatus(status int, kind, message string) {
 	p.t.Helper()
 	got, answer := p.post()

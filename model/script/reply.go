@@ -154,4 +154,3 @@ func object(pairs ...string) *rawjson.Object {
 	}
 	return o
 }
-
