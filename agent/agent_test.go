@@ -322,6 +322,24 @@ func (f modelFunc) Reply(ctx context.Context, req model.Request, on func(model.D
 	return f(ctx, req, on)
 }
 
+// TestLastGood checks that what is seen after a plain tool's failure is not told
+// with another tool's result.
+func TestLastGood(t *testing.T) {
+	t.Parallel()
+	ok, bad := deskhand.Text("ok"), deskhand.Failure("no")
+	named := func(name string, r *deskhand.Result) call {
+		return call{Call: deskhand.Call{Name: name}, result: r}
+	}
+	calls := []call{named("computer", &ok), named("bash", &ok), named("computer", &bad)}
+	calls[2].observed = []deskhand.Content{{Text: "seen"}}
+	if got := lastGood(calls); len(got) != 1 || len(got[0]) != 1 {
+		t.Errorf("told with %v", got)
+	}
+	if got := lastGood(calls[1:]); len(got) != 0 {
+		t.Errorf("with none that is good it is told with %v", got)
+	}
+}
+
 // BenchmarkTurn measures what the loop itself adds to a turn.
 func BenchmarkTurn(b *testing.B) {
 	set, err := tool.NewSet(&recorder{s: &script{answers: map[string]string{}, journal: &journal{}}, spec: tool.Spec{Name: "bash"}})

@@ -49,7 +49,7 @@ func (st *State) next() model.Message {
 }
 
 // lastGood says which results what was observed after a failed batch is told
-// with: the last of the same toolset that is not an error.
+// with: the last of the same tool or toolset that is not an error.
 func lastGood(calls []call) map[int][]deskhand.Content {
 	out := map[int][]deskhand.Content{}
 	for i, c := range calls {
@@ -57,13 +57,17 @@ func lastGood(calls []call) map[int][]deskhand.Content {
 			continue
 		}
 		for j := i; j >= 0; j-- {
-			if calls[j].Toolset == c.Toolset && calls[j].result != nil && !calls[j].result.IsError {
+			if calls[j].sameTool(c) && calls[j].result != nil && !calls[j].result.IsError {
 				out[j] = append(out[j], c.observed...)
 				break
 			}
 		}
 	}
 	return out
+}
+
+func (c call) sameTool(d call) bool {
+	return c.Toolset == d.Toolset && (c.Toolset != "" || c.Name == d.Name)
 }
 
 func textOf(r deskhand.Result) string {

@@ -64,3 +64,17 @@ func BenchmarkAppendWithBlob(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkOpen opens a store that is there, as every command does.
+func BenchmarkOpen(b *testing.B) {
+	dir := setup(b).dir
+	for b.Loop() {
+		s, err := Open(b.Context(), dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

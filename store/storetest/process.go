@@ -49,6 +49,16 @@ var roles = map[string]func(ctx context.Context, st store.Store, args []string) 
 		fmt.Println("appended")
 		return err
 	},
+	// chatter TASK appends notes for ever and prints the seq of each once it is stored.
+	"chatter": func(ctx context.Context, st store.Store, args []string) error {
+		for {
+			out, err := st.Append(ctx, deskhand.NewEvent(deskhand.TaskID(args[0]), deskhand.KindNote, deskhand.Note{Text: "on and on"}))
+			if err != nil {
+				return err
+			}
+			fmt.Println(out[0].Seq)
+		}
+	},
 	// lease TASK holds the lease until standard input ends.
 	"lease": func(ctx context.Context, st store.Store, args []string) error {
 		_, err := st.Lease(ctx, deskhand.TaskID(args[0]))
@@ -100,6 +110,7 @@ type Process struct {
 	cmd   *exec.Cmd
 	out   *bufio.Reader
 	stdin io.Closer
+	last  string // line read
 }
 
 // Start starts a second process in a role. wrap is a command line that runs the
@@ -118,7 +129,7 @@ func Start(t *testing.T, wrap []string, role string, args ...string) *Process {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("a second process cannot be started: %v", err)
 	}
-	p := &Process{t, cmd, bufio.NewReader(stdout), stdin}
+	p := &Process{t: t, cmd: cmd, out: bufio.NewReader(stdout), stdin: stdin}
 	t.Cleanup(p.Kill)
 	return p
 }
@@ -130,7 +141,22 @@ func (p *Process) Line() string {
 	if err != nil && line == "" {
 		p.t.Fatalf("the second process ended without a word: %v", err)
 	}
-	return strings.TrimSpace(line)
+	p.last = strings.TrimSpace(line)
+	return p.last
+}
+
+// LastLine kills the process and returns the last whole line it printed.
+func (p *Process) LastLine() string {
+	p.t.Helper()
+	p.cmd.Process.Kill()
+	for {
+		line, err := p.out.ReadString('\n')
+		if err != nil {
+			p.Kill()
+			return p.last
+		}
+		p.last = strings.TrimSpace(line)
+	}
 }
 
 // Kill kills the process with SIGKILL and waits for it.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -63,6 +64,27 @@ func killed(t *testing.T, f *fixture) {
 	}
 	f.append(picture(id, h))
 	f.verify(id)
+}
+
+// acknowledged kills a process while it appends: what it was told is stored is
+// there, and whatever else is there is whole.
+func acknowledged(t *testing.T, f *fixture) {
+	id := f.create()
+	for range 5 {
+		p := Start(t, nil, "chatter", f.dir, string(id))
+		for range 10 {
+			p.Line()
+		}
+		last, err := strconv.ParseInt(p.LastLine(), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := f.events(id)
+		if n := int64(len(events)); n < last || n > last+1 {
+			t.Errorf("%d events are there, %d were acknowledged", n, last)
+		}
+		f.verify(id)
+	}
 }
 
 func lease(t *testing.T, f *fixture) {
