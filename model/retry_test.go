@@ -117,3 +117,23 @@ func TestJitterOnlyShortens(t *testing.T) {
 		}
 	}
 }
+
+func TestRetryReportsNoFailureWhenCanceled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m := Retry(&scripted{errs: []error{overloaded()}}, RetryConfig{
+		OnFailure: func(_ int, err *Error, _ time.Duration) { t.Errorf("reported %v", err) },
+	})
+	if _, err := m.Reply(ctx, Request{}, func(Delta) {}); deskhandCode(err) != deskhand.Canceled {
+		t.Errorf("error %v, want Canceled", err)
+	}
+}
+
+func deskhandCode(err error) deskhand.Code {
+	var e *Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return e.Code
+}

@@ -19,40 +19,40 @@ import (
 const maxReply = 64 << 20
 
 // idleError ends a stream that stopped moving.
-type idleError struct{ limit time.Duration }
-
-func (e idleError) Error() string {
-	return fmt.Sprintf("nothing came for %s", e.limit)
+type idleError struct {
+	what  string
+	limit time.Duration
 }
 
-// idleWatch cancels a request whose stream is silent for too long.
+func (e idleError) Error() string { return fmt.Sprintf("%s for %s", e.what, e.limit) }
+
+// idleWatch cancels a request whose stream is silent, or only pings, for too long.
 type idleWatch struct {
 	limit    time.Duration
-	timer    *time.Timer
+	silence  *time.Timer
+	progress *time.Timer
 	cancel   context.CancelCauseFunc
-	progress time.Time // of the last event that was not a ping
 }
 
 func watch(ctx context.Context, limit time.Duration) (context.Context, *idleWatch) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &idleWatch{limit: limit, cancel: cancel, progress: time.Now()}
-	w.timer = time.AfterFunc(limit, func() { cancel(idleError{limit}) })
-	return ctx, w
+	after := func(what string, d time.Duration) *time.Timer {
+		return time.AfterFunc(d, func() { cancel(idleError{what, d}) })
+	}
+	return ctx, &idleWatch{limit, after("nothing came", limit), after("only pings came", pingPatience*limit), cancel}
 }
 
 // saw notes an event.
 func (w *idleWatch) saw(kind string) {
-	left := w.limit
-	if kind == "ping" {
-		left = min(left, max(0, time.Until(w.progress.Add(pingPatience*w.limit))))
-	} else {
-		w.progress = time.Now()
+	w.silence.Reset(w.limit)
+	if kind != "ping" {
+		w.progress.Reset(pingPatience * w.limit)
 	}
-	w.timer.Reset(left)
 }
 
 func (w *idleWatch) stop() {
-	w.timer.Stop()
+	w.silence.Stop()
+	w.progress.Stop()
 	w.cancel(nil)
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"image"
 	"io"
 	"net/http"
@@ -215,6 +214,7 @@ func TestImageTokensInUsage(t *testing.T) {
 	}
 }
 
+// TestServeStops stops a server while a client waits for its answer.
 func TestServeStops(t *testing.T) {
 	t.Parallel()
 	server, err := New([]byte("-- wait 1h --\n-- model --\nhi\n"), Options{})
@@ -222,32 +222,78 @@ func TestServeStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	url, stop, err := server.Serve(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := newPlayer(t, twoTurns)
 	raw, _ := json.Marshal(p.body)
-	requestCtx, give := context.WithCancel(t.Context())
-	req, _ := http.NewRequestWithContext(requestCtx, http.MethodPost, url+"/v1/messages", bytes.NewReader(raw))
+	arrived := make(chan struct{})
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/messages", &signalling{bytes.NewReader(raw), arrived})
 	req.Header = p.header
+	transport := &http.Transport{}
 	failed := make(chan error, 1)
 	go func() {
-		res, err := http.DefaultClient.Do(req)
+		res, err := transport.RoundTrip(req)
 		if err == nil {
-			err = errors.Join(errors.New("a reply came"), res.Body.Close())
+			_ = res.Body.Close()
 		}
 		failed <- err
 	}()
-	give()
-	if err := <-failed; !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
-	}
-	cancel()
+	<-arrived
+	began := time.Now()
 	if err := stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}
-	http.DefaultClient.CloseIdleConnections()
+	if took := time.Since(began); took >= closeTimeout {
+		t.Errorf("stopping took %v", took)
+	}
+	if err := <-failed; err == nil {
+		t.Error("a reply came")
+	}
+	if err := stop(); err != nil {
+		t.Errorf("second stop: %v", err)
+	}
+	transport.CloseIdleConnections()
+}
+
+// signalling is a body that tells when it was read to its end.
+type signalling struct {
+	io.Reader
+	done chan struct{}
+}
+
+func (s *signalling) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err == io.EOF {
+		close(s.done)
+	}
+	return n, err
+}
+
+// TestCacheLooksBackTwentyBlocks adds blocks between two markers.
+func TestCacheLooksBackTwentyBlocks(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		blocks int
+		hit    bool
+	}{{19, true}, {20, false}} {
+		p := newPlayer(t, "-- model --\nOne.\n-- model --\nTwo.\n")
+		p.block(0, 0)["cache_control"] = obj{"type": "ephemeral"}
+		p.turn()
+		delete(p.block(0, 0), "cache_control")
+		var more list
+		for range tt.blocks - 1 { // the reply is one block
+			more = append(more, text("x"))
+		}
+		more[len(more)-1].(obj)["cache_control"] = obj{"type": "ephemeral"}
+		p.append("user", more)
+		_, answer := p.post()
+		if read := answer["usage"].(obj)["cache_read_input_tokens"].(float64); (read > 0) != tt.hit {
+			t.Errorf("%d blocks after the marker before: %v tokens read", tt.blocks, read)
+		}
+	}
 }
 
 func TestWaitIsTaken(t *testing.T) {

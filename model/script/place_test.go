@@ -164,6 +164,24 @@ func TestSingleComputerTool(t *testing.T) {
 	}
 }
 
+// TestAreasEndAtTheEdges has two areas that touch only where a row wraps.
+func TestAreasEndAtTheEdges(t *testing.T) {
+	t.Parallel()
+	img := image.NewRGBA(image.Rect(0, 0, 40, 40))
+	fill(img, image.Rect(20, 10, 40, 20), amber)
+	fill(img, image.Rect(0, 11, 12, 21), amber)
+	s, err := parseSelector([]string{"#F29F05"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := s.areas(img); len(found) != 2 {
+		t.Errorf("areas %+v, want 2", found)
+	}
+	if r, ok := s.find(img); !ok || r != image.Rect(20, 10, 40, 20) {
+		t.Errorf("found %v, %v", r, ok)
+	}
+}
+
 func BenchmarkFind(b *testing.B) {
 	img := image.NewRGBA(image.Rect(0, 0, 1280, 800))
 	scene(img)

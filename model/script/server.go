@@ -132,7 +132,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !pause(r.Context(), p.wait) {
-		return
+		panic(http.ErrAbortHandler) // no answer is better than an empty one
 	}
 	p.send(w, id)
 }
