@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 		// Not os.Exit, which waits for a second under the race detector.
 		syscall.Exit(Main(os.Args[2:], os.Stdin, os.Stderr, nil))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "reap" {
+		syscall.Exit(reapProgram())
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -48,15 +48,15 @@ func Main(args []string, stdin io.Reader, stderr io.Writer, display OpenDisplay)
 		return host.Keep(args[1:])
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if len(args) > 0 {
+		fmt.Fprintln(stderr, "deskhand guest takes no arguments; it is started by deskhand itself")
+		return 2
+	}
 	if err := holdFirstThread(); err != nil {
 		log.Error("the guest failed", "err", err)
 		return 1
 	}
 	defer runtime.UnlockOSThread()
-	if len(args) > 0 {
-		fmt.Fprintln(stderr, "deskhand guest takes no arguments; it is started by deskhand itself")
-		return 2
-	}
 	if err := run(stdin, log, display); err != nil {
 		log.Error("the guest failed", "err", err)
 		return 1

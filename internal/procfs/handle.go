@@ -71,19 +71,15 @@ func End(victims []Process, deadline time.Time) bool {
 	return time.Now().Before(deadline)
 }
 
-// EndBelow kills every descendant of root, those that appear meanwhile too,
-// and reports whether none was left by the deadline.
-func EndBelow(root int, deadline time.Time) (bool, error) {
+// EndAll kills whatever list finds, until it finds nothing that runs, and
+// reports whether that was before the deadline. Everything is stopped before
+// anything is killed: a process that cannot start another leaves no orphan
+// behind that list would not find.
+func EndAll(list func() ([]Process, error), deadline time.Time) (bool, error) {
 	for {
-		all, err := List()
+		running, err := freeze(list, deadline)
 		if err != nil {
 			return false, err
-		}
-		var running []Process
-		for _, p := range Below(all, root) {
-			if !p.Ended() {
-				running = append(running, p)
-			}
 		}
 		if len(running) == 0 {
 			return true, nil
@@ -92,4 +88,45 @@ func EndBelow(root int, deadline time.Time) (bool, error) {
 			return false, nil
 		}
 	}
+}
+
+// freeze stops whatever list finds until it finds nothing new, and returns it.
+func freeze(list func() ([]Process, error), deadline time.Time) ([]Process, error) {
+	type name struct {
+		pid   int
+		start uint64
+	}
+	frozen := map[name]bool{}
+	for {
+		all, err := list()
+		if err != nil {
+			return nil, err
+		}
+		var running []Process
+		news := false
+		for _, p := range all {
+			if p.Ended() {
+				continue
+			}
+			running = append(running, p)
+			if n := (name{p.PID, p.Start}); !frozen[n] {
+				frozen[n], news = true, true
+				if h, err := Open(p); err == nil {
+					_ = h.Signal(unix.SIGSTOP)
+					_ = h.Close()
+				}
+			}
+		}
+		if !news || time.Now().After(deadline) {
+			return running, nil
+		}
+	}
+}
+
+// EndBelow is EndAll of the descendants of root.
+func EndBelow(root int, deadline time.Time) (bool, error) {
+	return EndAll(func() ([]Process, error) {
+		all, err := List()
+		return Below(all, root), err
+	}, deadline)
 }

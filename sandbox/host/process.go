@@ -85,17 +85,11 @@ func (p *Process) Signal(sig syscall.Signal) error {
 func (p *Process) Kill() error {
 	p.ending.Lock()
 	defer p.ending.Unlock()
-	for deadline := time.Now().Add(killLimit); ; {
-		members, err := p.members()
-		if err != nil {
-			return deskhand.Errorf("sandbox: kill", deskhand.Internal, "the table of processes cannot be read: %w", err)
-		}
-		if len(members) == 0 {
-			break
-		}
-		if !procfs.End(members, deadline) {
-			return deskhand.Errorf("sandbox: kill", deskhand.Unavailable, "%d processes did not end within %s", len(members), killLimit)
-		}
+	switch ended, err := procfs.EndAll(p.members, time.Now().Add(killLimit)); {
+	case err != nil:
+		return deskhand.Errorf("sandbox: kill", deskhand.Internal, "the table of processes cannot be read: %w", err)
+	case !ended:
+		return deskhand.Errorf("sandbox: kill", deskhand.Unavailable, "the program's processes did not end within %s", killLimit)
 	}
 	select {
 	case <-p.gone:
