@@ -1,11 +1,13 @@
 package stack
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 //go:embed files
@@ -47,6 +49,7 @@ func furnish(c Config) error {
 		if err != nil {
 			panic("stack: " + err.Error()) // unreachable unless a file is missing from the program
 		}
+		data = bytes.ReplaceAll(data, []byte("TITLE"), strconv.AppendInt(nil, int64(10*c.Scale), 10)) // mutter magnifies nothing by itself
 		errs = append(errs, write(filepath.Join(c.Home, s.path), data, s.renew))
 	}
 	return errors.Join(errs...)

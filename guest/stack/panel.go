@@ -36,7 +36,7 @@ type Panel struct {
 // PanelOf returns the panel of a display: 44 pixels high on one of 800, more
 // on taller ones, so that it keeps its share of a scaled-down screenshot.
 func PanelOf(size deskhand.Size, scale int) Panel {
-	height := max(44, (size.H*55/1000)&^1) * max(scale, 1)
+	height := max(44*max(scale, 1), (size.H*55/1000)&^1)
 	return Panel{Height: height, Icon: height - height/4&^1, Gap: height / 6}
 }
 
