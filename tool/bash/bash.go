@@ -4,7 +4,7 @@
 // Trust: commands are chosen by the model and are hostile by assumption. To
 // confine them is the sandbox's job; this package bounds time and output, and
 // keeps what a command prints from passing for the end of the command or for
-// another command's output. docs/decisions/0010-bash-session.md says how, and
+// another command's output. docs/decisions/0012-bash-session.md says how, and
 // where that ends.
 package bash
 
@@ -191,14 +191,21 @@ func (b *Bash) drop() error {
 	return errors.Join(errs...)
 }
 
+// failures are what the model can do something about, or at least know.
+var failures = map[deskhand.Code]string{
+	deskhand.NotFound:  "Error: There is no /bin/bash in the sandbox, or its starting directory is gone.",
+	deskhand.Denied:    "Error: The sandbox does not allow /bin/bash to be started.",
+	deskhand.OverLimit: "Error: The sandbox has no room for another process. The command was not run. Wait for something to end, or use restart, which ends everything the session started.",
+}
+
 // explain keeps what the model can use apart from what ends the run.
 func (b *Bash) explain(ctx context.Context, err error) (deskhand.Result, error) {
 	code := deskhand.CodeOf(err)
 	if ctx.Err() != nil {
 		code = deskhand.Canceled
 	}
-	if code == deskhand.NotFound {
-		return deskhand.Failure("Error: there is no /bin/bash in the sandbox"), nil
+	if text, ok := failures[code]; ok {
+		return deskhand.Failure(text), nil
 	}
 	return deskhand.Result{}, deskhand.E("bash", code, err)
 }

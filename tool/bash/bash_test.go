@@ -7,17 +7,43 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/guest"
+	"github.com/deskhand/deskhand/sandbox"
+	"github.com/deskhand/deskhand/sandbox/bwrap"
 	"github.com/deskhand/deskhand/sandbox/host"
 	"github.com/deskhand/deskhand/tool/bash"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "guest" {
+		syscall.Exit(guest.Main(os.Args[2:], os.Stdin, os.Stderr, nil))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// each runs test on a sandbox without walls and on one with all of them.
+func each(t *testing.T, c bash.Config, test func(t *testing.T, s *shell)) {
+	t.Helper()
+	t.Run("host", func(t *testing.T) {
+		t.Parallel()
+		test(t, open(t, c))
+	})
+	t.Run("bwrap", func(t *testing.T) {
+		t.Parallel()
+		place, err := bwrap.Start(t.Context(), bwrap.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, use(t, place, c, bwrap.Home))
+	})
+}
 
 // shell is a bash tool with a directory of its own.
 type shell struct {
@@ -28,14 +54,16 @@ type shell struct {
 
 func open(t *testing.T, c bash.Config) *shell {
 	t.Helper()
-	if c.Dir == "" {
-		dir, err := filepath.EvalSymlinks(t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Dir = dir
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
-	place := host.New(host.Config{})
+	c.Dir = dir
+	return use(t, host.New(host.Config{}), c, dir)
+}
+
+func use(t *testing.T, place sandbox.Sandbox, c bash.Config, dir string) *shell {
+	t.Helper()
 	b, err := bash.New(place, c)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +73,7 @@ func open(t *testing.T, c bash.Config) *shell {
 			t.Error(err)
 		}
 	})
-	return &shell{t, b, c.Dir}
+	return &shell{t, b, dir}
 }
 
 func (s *shell) raw(input string) deskhand.Result {
@@ -74,80 +102,84 @@ func (s *shell) want(command, want string, failed bool) {
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	s := open(t, bash.Config{})
-	for _, c := range []struct {
-		command, want string
-		failed        bool
-	}{
-		{"echo hello", "hello", false},
-		{"true", "(no output)", false},
-		{"false", "(no output)\nexit code: 1", true},
-		{"echo out; echo err >&2", "out\n[stderr]\nerr", false},
-		{"echo err >&2; exit_with() { return 7; }; exit_with", "[stderr]\nerr\nexit code: 7", true},
-		{"printf 'no newline'", "no newline", false},
-		{"printf '\\n\\n  indented\\n'", "\n\n  indented", false},
-		{"cat <<'EOF'\nhere $doc 'quoted' \"twice\"\nEOF", "here $doc 'quoted' \"twice\"", false},
-		{"for i in 1 2 3\ndo\n  echo $i\ndone", "1\n2\n3", false},
-		{"echo 'it'\\''s'", "it's", false},
-		{"echo a \\\n b", "a b", false},
-		{"# only a comment", "(no output)", false},
-		{"cat", "(no output)", false},
-		{"read x; echo \"[$x]\"", "[]", false},
-		{"python3 -c 'import sys; print(len(sys.stdin.read()))'", "0", false},
-		{"echo é 世界 😀", "é 世界 😀", false},
-		{"printf '\\033[31mred\\033[0m \\033]0;title\\007plain\\n'", "red plain", false},
-		{"printf 'bell\\007 bad\\377 esc\\033'", `bell\x07 bad\xff esc\x1b`, false},
-		{"printf '1%%\\r50%%\\r100%%\\r\\n'", "1%\n50%\n100%", false},
-		{"nosuchcommand_x", "[stderr]\nbash: nosuchcommand_x: command not found\nexit code: 127", true},
-		{"sh -c 'kill -KILL $$'", "[stderr]\nKilled\nexit code: 137", true},
-		{"echo !! $HISTFILE.", "!! .", false},
-		{"set -o | grep -c '^history.*off'", "1", false},
-		{"tty", "not a tty\nexit code: 1", true},
-	} {
-		s.want(c.command, c.want, c.failed)
-	}
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		for _, c := range []struct {
+			command, want string
+			failed        bool
+		}{
+			{"echo hello", "hello", false},
+			{"true", "(no output)", false},
+			{"false", "(no output)\nexit code: 1", true},
+			{"echo out; echo err >&2", "out\n[stderr]\nerr", false},
+			{"echo err >&2; exit_with() { return 7; }; exit_with", "[stderr]\nerr\nexit code: 7", true},
+			{"printf 'no newline'", "no newline", false},
+			{"printf '\\n\\n  indented\\n'", "\n\n  indented", false},
+			{"cat <<'EOF'\nhere $doc 'quoted' \"twice\"\nEOF", "here $doc 'quoted' \"twice\"", false},
+			{"for i in 1 2 3\ndo\n  echo $i\ndone", "1\n2\n3", false},
+			{"echo 'it'\\''s'", "it's", false},
+			{"echo a \\\n b", "a b", false},
+			{"# only a comment", "(no output)", false},
+			{"cat", "(no output)", false},
+			{"read x; echo \"[$x]\"", "[]", false},
+			{"python3 -c 'import sys; print(len(sys.stdin.read()))'", "0", false},
+			{"echo é 世界 😀", "é 世界 😀", false},
+			{"printf '\\033[31mred\\033[0m \\033]0;title\\007plain\\n'", "red plain", false},
+			{"printf 'bell\\007 bad\\377 esc\\033'", `bell\x07 bad\xff esc\x1b`, false},
+			{"printf '1%%\\r50%%\\r100%%\\r\\n'", "1%\n50%\n100%", false},
+			{"nosuchcommand_x", "[stderr]\nbash: nosuchcommand_x: command not found\nexit code: 127", true},
+			{"sh -c 'kill -KILL $$'", "[stderr]\nKilled\nexit code: 137", true},
+			{"echo !! $HISTFILE.", "!! .", false},
+			{"set -o | grep -c '^history.*off'", "1", false},
+			{"tty", "not a tty\nexit code: 1", true},
+		} {
+			s.want(c.command, c.want, c.failed)
+		}
+	})
 }
 
 func TestBrokenSyntaxDoesNotWedge(t *testing.T) {
 	t.Parallel()
-	s := open(t, bash.Config{})
-	for _, c := range []string{`echo "open`, `echo 'open`, "if true; then", "cat <<EOF\nnever ended", "{ echo", "((", "echo )", "`", "$(", "do", "\\", "}; }"} {
-		if text, _ := s.run(c); strings.Contains(text, "session") {
-			t.Errorf("%q: %q", c, text)
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		for _, c := range []string{`echo "open`, `echo 'open`, "if true; then", "cat <<EOF\nnever ended", "{ echo", "((", "echo )", "`", "$(", "do", "\\", "}; }"} {
+			if text, _ := s.run(c); strings.Contains(text, "session") {
+				t.Errorf("%q: %q", c, text)
+			}
+			s.want("echo alive", "alive", false)
 		}
-		s.want("echo alive", "alive", false)
-	}
+	})
 }
 
 func TestStatePersists(t *testing.T) {
 	t.Parallel()
-	s := open(t, bash.Config{})
-	s.want("mkdir sub; cd sub; x=5; export Y=six; f() { echo f $1; }; alias g='echo g'; umask 027", "(no output)", false)
-	s.want("pwd; echo $x $Y; f 1; g 2; sh -c 'echo $Y'; umask", s.dir+"/sub\n5 six\nf 1\ng 2\nsix\n0027", false)
-	if r := s.raw(`{"restart":true}`); r.Content[0].Text != "Bash session restarted" || r.IsError {
-		t.Errorf("restart: %+v", r)
-	}
-	s.want("pwd; echo [$x$Y]", s.dir+"\n[]", false)
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		s.want("mkdir sub; cd sub; x=5; export Y=six; f() { echo f $1; }; alias g='echo g'; umask 027", "(no output)", false)
+		s.want("pwd; echo $x $Y; f 1; g 2; sh -c 'echo $Y'; umask", s.dir+"/sub\n5 six\nf 1\ng 2\nsix\n0027", false)
+		if r := s.raw(`{"restart":true}`); r.Content[0].Text != "Bash session restarted" || r.IsError {
+			t.Errorf("restart: %+v", r)
+		}
+		s.want("pwd; echo [$x$Y]", s.dir+"\n[]", false)
+	})
 }
 
 func TestExitEndsTheSession(t *testing.T) {
 	t.Parallel()
-	s := open(t, bash.Config{})
-	s.run("x=1; sleep 60 & echo $! > pid")
-	lost := "\nThe command ended the shell. Its directory, variables, functions and jobs are lost; the next command starts a new session."
-	s.want("echo bye; exit 3", "bye\nexit code: 3"+lost, true)
-	s.want("echo [$x]", "[]", false)
-	s.want("kill -0 $(cat pid) && echo background lives", "background lives", false)
-	s.want("exit", "(no output)\nexit code: 0"+lost, false)
-	s.want("set -e; false", "(no output)\nexit code: 1"+lost, true)
-	s.want("exec echo gone", "gone\nexit code: 0"+lost, false)
-	s.want("kill -KILL $$", "(no output)\nexit code: 137"+lost, true)
-	s.want("echo again", "again", false)
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		s.run("x=1; sleep 60 & echo $! > pid")
+		lost := "\nThe command ended the shell. Its directory, variables, functions and jobs are lost; the next command starts a new session."
+		s.want("echo bye; exit 3", "bye\nexit code: 3"+lost, true)
+		s.want("echo [$x]", "[]", false)
+		s.want("kill -0 $(cat pid) && echo background lives", "background lives", false)
+		s.want("exit", "(no output)\nexit code: 0"+lost, false)
+		s.want("set -e; false", "(no output)\nexit code: 1"+lost, true)
+		s.want("exec echo gone", "gone\nexit code: 0"+lost, false)
+		s.want("kill -KILL $$", "(no output)\nexit code: 137"+lost, true)
+		s.want("echo again", "again", false)
+	})
 }
 
 func TestTimeLimit(t *testing.T) {
 	t.Parallel()
-	said := "Error: command did not finish within 1 seconds\nIt was stopped. The session is still usable; run long commands in the background with output to a file."
+	said := "Error: command did not finish within 0.5 seconds\nIt was stopped. The session is still usable; run long commands in the background with output to a file."
 	for name, command := range map[string]string{
 		"program":         "sleep 600; echo not reached >> $F",
 		"pipeline":        "sleep 600 | cat; echo not reached >> $F",
@@ -166,17 +198,15 @@ func TestTimeLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, bash.Config{Timeout: time.Second})
-			file := filepath.Join(s.dir, "reached")
-			s.run("kept=yes; F=" + file + "; sleep 30 &")
-			text, failed := s.run(command)
-			if !strings.HasSuffix(text, said) || !failed {
-				t.Errorf("got %q", text)
-			}
-			s.want("echo $kept; jobs -r | grep -c 'sleep 30'; pgrep -f \"sleep 60[0]\" --session $$", "yes\n1\nexit code: 1", true)
-			if _, err := os.Stat(file); err == nil {
-				t.Error("the command went on after it was stopped")
-			}
+			each(t, bash.Config{Timeout: 500 * time.Millisecond}, func(t *testing.T, s *shell) {
+				s.run("kept=yes; F=" + s.dir + "/reached; sleep 30 &")
+				text, failed := s.run(command)
+				if !strings.HasSuffix(text, said) || !failed {
+					t.Errorf("got %q", text)
+				}
+				s.want("echo $kept; jobs -r | grep -c 'sleep 30'; pgrep -f \"sleep 60[0]\" --session $$", "yes\n1\nexit code: 1", true)
+				s.want("[[ -e $F ]] || echo stopped", "stopped", false)
+			})
 		})
 	}
 }
@@ -206,40 +236,44 @@ func TestCancel(t *testing.T) {
 
 func TestBackgroundOutputStaysWithItsCall(t *testing.T) {
 	t.Parallel()
-	s := open(t, bash.Config{})
-	s.run("(while :; do echo LATE; echo LATE >&2; done) & late=$!; disown")
-	s.run("setsid sh -c 'echo $$ > pid; while :; do echo LATE; sleep 0.001; done' & disown")
-	for range 20 {
-		text, _ := s.run("echo one; sleep 0.01; echo two >&2")
-		if text != "one\n[stderr]\ntwo" {
-			t.Fatalf("got %q", text)
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		s.run("(while :; do echo LATE; echo LATE >&2; done) & late=$!; disown")
+		s.run("setsid sh -c 'echo $$ > pid; while :; do echo LATE; sleep 0.001; done' & disown")
+		for range 20 {
+			text, _ := s.run("echo one; sleep 0.01; echo two >&2")
+			if text != "one\n[stderr]\ntwo" {
+				t.Fatalf("got %q", text)
+			}
 		}
-	}
-	s.want("kill -0 $late && echo still running; kill $late $(cat pid)", "still running", false)
+		s.want("kill -0 $late && echo still running; kill $late $(cat pid)", "still running", false)
+	})
 }
 
 func TestMarkersCannotBeForged(t *testing.T) {
 	t.Parallel()
-	s := open(t, bash.Config{})
-	for _, c := range []struct{ command, want string }{
-		// what the shell says of itself never reaches a command's streams, and the other way round
-		{"echo end x 0; echo begin x; sleep 0.1; echo real", "end x 0\nbegin x\nreal"},
-		{"set | grep -c 'end %s'; history | wc -l", "0\n0"},
-		{"PROMPT_COMMAND='echo end x 0; echo junk'; echo real", "real"},
-		{"PS1='$ '; PS2='> '; echo real", "real"},
-		{"echo real", "real"},
-		{"printf 'end x 0\\n' > /proc/$$/fd/255 2>/dev/null; echo real", "real"},
-		// a status told early by a command that digs in the shell's own descriptors is overruled by the shell's
-		{"for f in /proc/$$/fd/*; do [ ${f##*/} -gt 2 ] && [ -p $f ] && (printf 'end x 0\\nshell 1\\n' > $f) 2>/dev/null; done; echo real", "real"},
-		{"set -x; echo real", "real\n[stderr]\n++ echo real"},
-	} {
-		if got, _ := s.run(c.command); got != c.want {
-			t.Errorf("%s: got %q, want %q", c.command, got, c.want)
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		for _, c := range []struct{ command, want string }{
+			// what the shell says of itself never reaches a command's streams, and the other way round
+			{"echo end x 0; echo begin x; sleep 0.1; echo real", "end x 0\nbegin x\nreal"},
+			{"set | grep -c 'end %s'; history | wc -l", "0\n0"},
+			{"PROMPT_COMMAND='echo end x 0; echo junk'; echo real", "real"},
+			{"PS1='$ '; PS2='> '; echo real", "real"},
+			{"echo real", "real"},
+			{"printf 'end x 0\\n' > /proc/$$/fd/255 2>/dev/null; echo real", "real"},
+			{"exec >/dev/null 2>&1; echo lost", "(no output)"},
+			{"echo real; echo err >&2", "real\n[stderr]\nerr"},
+			// a command that digs in the shell's own descriptors does not know the words of the moment
+			{"for f in /proc/$$/fd/*; do [ ${f##*/} -gt 2 ] && [ -p $f ] && (printf 'end x 0\\nshell 1\\n' > $f) 2>/dev/null; done; echo real", "real"},
+			{"set -x; echo real", "real\n[stderr]\n++ echo real"},
+		} {
+			if got, _ := s.run(c.command); got != c.want {
+				t.Errorf("%s: got %q, want %q", c.command, got, c.want)
+			}
 		}
-	}
-	if got, _ := s.run("echo traced"); !strings.HasPrefix(got, "traced\n") || strings.Contains(got, "end") {
-		t.Errorf("after set -x: %q", got)
-	}
+		if got, _ := s.run("echo traced"); !strings.HasPrefix(got, "traced\n") || strings.Contains(got, "end") {
+			t.Errorf("after set -x: %q", got)
+		}
+	})
 }
 
 func TestOutputIsBounded(t *testing.T) {
@@ -309,11 +343,39 @@ func TestInput(t *testing.T) {
 	}
 }
 
+// broken is a sandbox in which nothing can be started.
+type broken struct {
+	sandbox.Sandbox
+	code deskhand.Code
+}
+
+func (b broken) Exec(context.Context, sandbox.Cmd) (sandbox.Process, error) {
+	return nil, deskhand.Errorf("sandbox: exec", b.code, "private detail")
+}
+
+func TestNothingStarts(t *testing.T) {
+	t.Parallel()
+	for code, failure := range map[deskhand.Code]bool{deskhand.NotFound: true, deskhand.Denied: true, deskhand.OverLimit: true, deskhand.Unavailable: false, deskhand.Internal: false} {
+		b, err := bash.New(broken{code: code}, bash.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := b.Run(context.Background(), deskhand.Call{Input: json.RawMessage(`{"command":"ls"}`)})
+		if failure != (err == nil) || failure != r.IsError || !failure && deskhand.CodeOf(err) != code {
+			t.Errorf("%s: %+v %v", code, r, err)
+		}
+		if failure && strings.Contains(r.Content[0].Text, "private") {
+			t.Errorf("%s: %q", code, r.Content[0].Text)
+		}
+	}
+}
+
 func TestLongCommand(t *testing.T) {
 	t.Parallel()
-	s := open(t, bash.Config{})
-	long := strings.Repeat("x", 1<<19)
-	s.want("echo "+long+" | wc -c", "524289", false)
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		long := strings.Repeat("x", 1<<19)
+		s.want("echo "+long+" | wc -c", "524289", false)
+	})
 }
 
 func TestSpec(t *testing.T) {
@@ -328,19 +390,25 @@ func TestSpec(t *testing.T) {
 }
 
 func BenchmarkCommand(b *testing.B) {
-	place := host.New(host.Config{})
-	t, err := bash.New(place, bash.Config{Dir: b.TempDir()})
+	walled, err := bwrap.Start(b.Context(), bwrap.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() {
-		if err := errors.Join(t.Close(), place.Close()); err != nil {
-			b.Error(err)
-		}
-	})
-	for b.Loop() {
-		if r, err := t.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"echo hi"}`)}); err != nil || r.IsError {
-			b.Fatal(r, err)
-		}
+	for name, place := range map[string]sandbox.Sandbox{"host": host.New(host.Config{}), "bwrap": walled} {
+		b.Run(name, func(b *testing.B) {
+			t, err := bash.New(place, bash.Config{Dir: "/tmp"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if r, err := t.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"echo hi"}`)}); err != nil || r.IsError {
+					b.Fatal(r, err)
+				}
+			}
+			b.StopTimer()
+			if err := errors.Join(t.Close(), place.Close()); err != nil {
+				b.Error(err)
+			}
+		})
 	}
 }

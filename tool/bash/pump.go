@@ -51,7 +51,7 @@ func startPump(ctx context.Context, sb sandbox.Sandbox, limit int, readers *sync
 	}
 	if !isNumber(p.pid) {
 		_ = process.Kill() // the error below matters more
-		return nil, deskhand.Errorf("bash: output", deskhand.Unavailable, "the program that carries a command's output did not start within %s", startLimit)
+		return nil, deskhand.Errorf("bash: output", deskhand.OverLimit, "the program that carries a command's output did not start within %s", startLimit)
 	}
 	return p, nil
 }

@@ -66,20 +66,18 @@ func start(ctx context.Context, sb sandbox.Sandbox, c Config, readers *sync.Wait
 		close(s.over)
 	})
 	readers.Go(func() { _, _ = io.Copy(io.Discard, process.Stderr()) }) // prompts and notices about jobs
-	_, err = io.WriteString(process.Stdin(), opening)
-	if err == nil {
-		select {
-		case s.pid = <-pid:
-			return s, nil
-		case <-s.over:
-			err = errors.New("the shell ended at once")
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		case <-time.After(startLimit):
-			err = fmt.Errorf("the shell did not start within %s", startLimit)
-		}
+	s.say(opening)
+	select {
+	case s.pid = <-pid:
+		return s, nil
+	case <-s.over:
+		err = deskhand.Errorf("", deskhand.OverLimit, "the shell ended at once")
+	case <-ctx.Done():
+		err = deskhand.E("", deskhand.Canceled, context.Cause(ctx))
+	case <-time.After(startLimit):
+		err = deskhand.Errorf("", deskhand.OverLimit, "the shell did not start within %s", startLimit)
 	}
-	return nil, errors.Join(deskhand.E("bash: start", deskhand.Unavailable, err), s.close())
+	return nil, errors.Join(deskhand.E("bash: start", "", err), s.close())
 }
 
 // close ends the shell and everything it started.

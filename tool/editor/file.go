@@ -24,7 +24,7 @@ func refuse(code deskhand.Code, text string, values ...string) error {
 // reading and writing word what the sandbox says of a file. What is not the
 // model's to mend (the sandbox is gone) stays as it is.
 var (
-	reading = map[deskhand.Code]string{deskhand.NotFound: missing, deskhand.Denied: noReading, deskhand.Invalid: unusable}
+	reading = map[deskhand.Code]string{deskhand.NotFound: missing, deskhand.Denied: noReading, deskhand.Invalid: unusable, deskhand.OverLimit: exhausted}
 	writing = map[deskhand.Code]string{
 		deskhand.NotFound: missing, deskhand.Denied: noWriting, deskhand.Invalid: unusable,
 		deskhand.Conflict: changed, deskhand.OverLimit: noRoom,

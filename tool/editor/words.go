@@ -31,6 +31,7 @@ const (
 	noReading    = "Error: Permission denied. Cannot read {p}."
 	noWriting    = "Error: Permission denied. Cannot write to file {p}."
 	noRoom       = "Error: There is no room to write {p}. The file is as it was."
+	exhausted    = "Error: The sandbox cannot open {p} now: it has reached a limit. Try again later."
 	notRegular   = "The path {p} is neither a file nor a directory and cannot be opened."
 	unusable     = "The path {p} cannot be used. Please provide a valid path."
 	tooLarge     = "The file {p} has {n} bytes, more than the {limit} that can be edited. Use bash, for example sed."
