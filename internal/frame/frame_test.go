@@ -13,7 +13,10 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/frame"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // scene returns a picture of a kind, with a stride wider than its rows and
 // noise in the unused bytes.
@@ -152,6 +155,38 @@ func TestEncodeRefuses(t *testing.T) {
 	} {
 		if _, _, err := frame.Encode(nil, c.img, c.format, c.quality); deskhand.CodeOf(err) != deskhand.Invalid {
 			t.Errorf("%s %q %d: got %v, want Invalid", c.img.Size, c.format, c.quality, err)
+		}
+	}
+}
+
+func TestEncodeChooses(t *testing.T) {
+	t.Parallel()
+	wallpaper := scene("noise", 1280, 800, 0)
+	for i := range wallpaper.Pix { // dither of a level or two, as mutter's default background has
+		wallpaper.Pix[i] = 0x40 | wallpaper.Pix[i]&1
+	}
+	zoomed := frame.New(full)
+	frame.Scale(zoomed, picture(t, "photo.jpg", deskhand.Size{W: 400, H: 250}))
+	for name, c := range map[string]struct {
+		img  *frame.Image
+		want string
+	}{
+		"office":    {picture(t, "office.png", full), "image/jpeg"}, // it has such a wallpaper
+		"terminal":  {picture(t, "terminal.png", full), "image/png"},
+		"page":      {picture(t, "page.png", full), "image/png"},
+		"photo":     {picture(t, "photo.jpg", full), "image/jpeg"},
+		"zoomed":    {zoomed, "image/jpeg"},
+		"wallpaper": {wallpaper, "image/jpeg"},
+		"small":     {scene("noise", 100, 80, 0), "image/png"},
+		"flat":      {scene("flat", 1280, 800, 0), "image/png"},
+		"one row":   {scene("noise", 300, 1, 0), "image/png"},
+	} {
+		data, got, err := frame.Encode(nil, c.img, "", 0)
+		if err != nil || got != c.want {
+			t.Errorf("%s is sent as %s of %d bytes, %v, want %s", name, got, len(data), err, c.want)
+		}
+		if len(data) > 3_500_000 {
+			t.Errorf("%s takes %d bytes: some providers take no more than 5 MB of base64", name, len(data))
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package frame_test
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // lines scales every line of in to n positions, the slow and plain way, and
 // brings the result into 0 to 255.
@@ -35,4 +38,13 @@ func sample(line [][3]float64, k, n, ch int) float64 {
 	t := x - float64(i)
 	a, b, c, d := at(i-1), at(i), at(i+1), at(i+2)
 	return b + t/2*(c-a+t*(2*a-5*b+4*c-d+t*(3*(b-c)+d-a)))
+}
+
+// percentile returns the value that the part p of values is below.
+func percentile(values []float64, p float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	return values[int(p*float64(len(values)))]
 }
