@@ -3,10 +3,8 @@ package x11
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
-	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/desktop"
 	"github.com/deskhand/deskhand/internal/keysym"
 	"github.com/deskhand/deskhand/internal/xwire"
@@ -23,7 +21,6 @@ type hands struct {
 	held   ledger        // guarded by turn
 	spares spares        // guarded by turn
 	pings  uint32        // sent so far; guarded by turn
-	closed atomic.Bool
 }
 
 func newHands(d *Desktop) *hands {
@@ -34,44 +31,53 @@ func newHands(d *Desktop) *hands {
 
 // acquire takes the turn. The caller gives it back by calling what it returns.
 func (h *hands) acquire(ctx context.Context) (giveBack func(), err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+	if err := h.stopped(ctx); err != nil {
+		return nil, err
 	}
 	select {
 	case <-h.turn:
 		return func() { h.turn <- struct{}{} }, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
+	case <-h.closing:
+		return nil, xwire.ErrClosed
 	case <-h.conn.Done():
 		return nil, xwire.ErrClosed
+	}
+}
+
+// stopped says why no more input is to be applied, nil when it is.
+func (h *hands) stopped(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-h.closing:
+		return xwire.ErrClosed
+	default:
+		return nil
 	}
 }
 
 // job is one validated action.
 type job struct {
 	desktop.Action
-	chord  []keysym.Sym // of Keys
-	mods   []keysym.Sym // of Modifiers
-	text   []keysym.Sym // of Text, one a character
-	button byte
-	count  int
+	chord []keysym.Sym // of Keys
+	mods  []keysym.Sym // of Modifiers
+	text  []keysym.Sym // of Text, one a character
 }
 
-// kinds says for each kind of action how it is checked and done. do returns
-// how many characters were typed.
-var kinds = map[desktop.Kind]struct {
-	check func(*hands, *job) error
-	do    func(*hands, context.Context, *job) (int, error)
-}{
-	desktop.Move:    {(*hands).checkMove, pointing((*hands).doMove)},
-	desktop.Click:   {(*hands).checkClick, pointing((*hands).doClick)},
-	desktop.Press:   {(*hands).checkButton, pointing((*hands).doPress)},
-	desktop.Release: {(*hands).checkButton, pointing((*hands).doRelease)},
-	desktop.Drag:    {(*hands).checkDrag, pointing((*hands).doDrag)},
-	desktop.Scroll:  {(*hands).checkScroll, pointing((*hands).doScroll)},
-	desktop.Type:    {(*hands).checkType, (*hands).doType},
-	desktop.Key:     {(*hands).checkKey, pointing((*hands).doKey)},
-	desktop.Hold:    {(*hands).checkHold, pointing((*hands).doHold)},
+// kinds says for each kind of action how it is done. It returns how many
+// characters were typed.
+var kinds = map[desktop.Kind]func(*hands, context.Context, *job) (int, error){
+	desktop.Move:    pointing((*hands).doMove),
+	desktop.Click:   pointing((*hands).doClick),
+	desktop.Press:   pointing((*hands).doPress),
+	desktop.Release: pointing((*hands).doRelease),
+	desktop.Drag:    pointing((*hands).doDrag),
+	desktop.Scroll:  pointing((*hands).doScroll),
+	desktop.Type:    (*hands).doType,
+	desktop.Key:     pointing((*hands).doKey),
+	desktop.Hold:    pointing((*hands).doHold),
 }
 
 // pointing adapts an action that types nothing.
@@ -84,9 +90,12 @@ func (d *Desktop) Input(ctx context.Context, actions ...desktop.Action) error {
 	const op = "x11: input"
 	h := d.input
 	jobs := make([]job, len(actions))
-	for i := range actions {
-		jobs[i].Action = actions[i]
-		if err := h.check(&jobs[i]); err != nil {
+	if err := desktop.ValidateInput(d.size, actions); err != nil {
+		return err
+	}
+	for i, a := range actions {
+		jobs[i].Action = a.Fill()
+		if err := jobs[i].read(); err != nil {
 			return &desktop.InputError{Action: i, Err: err}
 		}
 	}
@@ -111,37 +120,26 @@ func (d *Desktop) Input(ctx context.Context, actions ...desktop.Action) error {
 	return nil
 }
 
-func (h *hands) check(j *job) error {
-	k, ok := kinds[j.Kind]
-	if !ok {
-		return invalid("unknown action '%s'", printable(string(j.Kind)))
-	}
-	if j.Button == "" {
-		j.Button = desktop.ButtonLeft
-	}
-	if j.button, ok = buttons[j.Button]; !ok {
-		return invalid("unknown button '%s'; use left, middle or right", printable(string(j.Button)))
-	}
-	if j.count = j.Count; j.count == 0 {
-		j.count = 1
-	}
-	for _, p := range []*deskhand.ScreenPoint{j.From, j.Point} {
-		if p != nil && (p.X < 0 || p.Y < 0 || p.X >= h.size.W || p.Y >= h.size.H) {
-			return invalid("Coordinates (%d, %d) are outside display bounds (%s).", p.X, p.Y, h.size)
-		}
-	}
-	var err error
+// read turns the job's names and text into symbols, and finds what this driver
+// cannot do.
+func (j *job) read() (err error) {
 	if j.mods, err = parseModifiers(j.Modifiers); err != nil {
 		return err
 	}
-	return k.check(h, j)
+	if j.Keys != "" {
+		if j.chord, err = parseChord(j.Keys); err != nil {
+			return err
+		}
+	}
+	j.text, err = readText(j.Text)
+	return err
 }
 
 func (h *hands) do(ctx context.Context, j *job) (int, error) {
-	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
+	if err := h.stopped(ctx); err != nil {
+		return 0, err
 	}
-	return kinds[j.Kind].do(h, ctx, j)
+	return kinds[j.Kind](h, ctx, j)
 }
 
 // Release implements desktop.Desktop.
@@ -168,11 +166,12 @@ var errReleaseLimit = errors.New("letting go of the input took longer than " + r
 
 // close lets go of everything and puts the keyboard back.
 func (h *hands) close(ctx context.Context) {
-	giveBack, err := h.acquire(ctx)
-	if err != nil {
-		return // the display is gone, or a list that ignores its context has the turn
+	select {
+	case <-h.turn:
+		defer func() { h.turn <- struct{}{} }()
+	case <-ctx.Done(): // a list that ignores that the driver is closing has the turn
+		return
 	}
-	defer giveBack()
 	if h.releaseAll(ctx) == nil {
 		_ = h.spares.restore(ctx, h) // nobody is left to hear of it
 	}

@@ -120,37 +120,19 @@ func TestNothingMovesWhenAnActionIsInvalid(t *testing.T) {
 	t.Parallel()
 	s := display(t, small)
 	d, w := open(t, s), newWitness(t, s)
-	bounds := func(x, y string) string {
-		return "Coordinates (" + x + ", " + y + ") are outside display bounds (640x480)."
-	}
 	cases := []struct {
 		action desktop.Action
 		want   string
 	}{
-		{desktop.Action{Kind: desktop.Click, Point: at(640, 0)}, bounds("640", "0")},
-		{desktop.Action{Kind: desktop.Click, Point: at(0, 480)}, bounds("0", "480")},
-		{desktop.Action{Kind: desktop.Move, Point: at(-1, 5)}, bounds("-1", "5")},
-		{desktop.Action{Kind: desktop.Drag, From: at(9999, 1), Point: at(1, 1)}, bounds("9999", "1")},
-		{desktop.Action{Kind: desktop.Drag, Point: at(1, 1)}, "A drag needs"},
-		{desktop.Action{Kind: desktop.Move}, "A move needs"},
+		{desktop.Action{Kind: desktop.Click, Point: at(640, 0)}, "Coordinates (640, 0) are outside display bounds (640x480)."},
 		{desktop.Action{Kind: desktop.Key, Keys: "ctrl+nokey"}, "unknown key 'nokey'; use a single character or a name such as Return, Page_Up or F5"},
 		{desktop.Action{Kind: desktop.Key, Keys: "ctrl+"}, "unknown key ''"},
-		{desktop.Action{Kind: desktop.Key}, "No key"},
-		{desktop.Action{Kind: desktop.Key, Keys: "a", Count: 101}, "1 to 100"},
 		{desktop.Action{Kind: desktop.Key, Keys: "\xff"}, "UTF-8"},
-		{desktop.Action{Kind: desktop.Type, Text: "a\x00b"}, "U+0000"},
-		{desktop.Action{Kind: desktop.Type, Text: "a\xffb"}, "UTF-8"},
 		{desktop.Action{Kind: desktop.Type, Text: "a\x1b"}, "U+001B"},
+		{desktop.Action{Kind: desktop.Type, Text: "a\rb"}, "U+000D"},
 		{desktop.Action{Kind: desktop.Type, Text: "a\u0085"}, "U+0085"},
-		{desktop.Action{Kind: desktop.Type, Text: strings.Repeat("a", desktop.MaxText+1)}, "longer"},
-		{desktop.Action{Kind: desktop.Click, Count: 4}, "1 to 3"},
-		{desktop.Action{Kind: desktop.Click, Button: "fourth"}, "unknown button 'fourth'"},
 		{desktop.Action{Kind: desktop.Click, Modifiers: "ctrl+a"}, "modifiers"},
-		{desktop.Action{Kind: desktop.Scroll, Direction: "in"}, "unknown direction 'in'"},
-		{desktop.Action{Kind: desktop.Scroll, Direction: desktop.Up, Count: 101}, "1 to 100"},
-		{desktop.Action{Kind: desktop.Hold, Keys: "a", Duration: 301 * time.Second}, "300 seconds"},
-		{desktop.Action{Kind: desktop.Hold, Keys: "a", Duration: -1}, "300 seconds"},
-		{desktop.Action{Kind: "dance"}, "unknown action 'dance'"},
+		{desktop.Action{Kind: desktop.Hold, Keys: "a+b+c+d+e+f+g+h+i+j+k"}, "up to 10 keys"},
 	}
 	for _, c := range cases {
 		err := d.Input(t.Context(), desktop.Action{Kind: desktop.Click, Point: at(1, 1)}, c.action)

@@ -4,28 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/deskhand/deskhand/desktop"
 	"github.com/deskhand/deskhand/internal/keysym"
 	"github.com/deskhand/deskhand/internal/xwire"
 )
-
-func (h *hands) checkKey(j *job) (err error) {
-	if j.Keys == "" {
-		return invalid("No key is named.")
-	}
-	if j.count < 1 || j.count > desktop.MaxRepeat {
-		return invalid("A key is repeated 1 to %d times.", desktop.MaxRepeat)
-	}
-	j.chord, err = parseChord(j.Keys)
-	return err
-}
-
-func (h *hands) checkHold(j *job) error {
-	if j.Duration < 0 || j.Duration > desktop.MaxHold {
-		return invalid("Keys are held for 0 to %d seconds.", int(desktop.MaxHold/time.Second))
-	}
-	return h.checkKey(j)
-}
 
 // keyboard is the keyboard at one moment: its map and what is in effect.
 type keyboard struct {
@@ -102,7 +83,7 @@ func (h *hands) doKey(ctx context.Context, j *job) error {
 	}
 	var b xwire.Batch
 	undo := h.neutral(&b, kb, j.chord)
-	for range j.count {
+	for range j.Count {
 		h.chordDown(&b, kb, strokes)
 		h.lift(&b)
 	}
@@ -128,19 +109,15 @@ func (h *hands) doHold(ctx context.Context, j *job) error {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		err = context.Cause(ctx)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(context.WithoutCancel(ctx), releaseLimit, errReleaseLimit)
-		defer cancel()
+		return context.Cause(ctx) // Input lets go
+	case <-h.closing:
+		return xwire.ErrClosed
 	case <-h.conn.Done():
 		return xwire.ErrClosed
 	}
 	h.lift(&up)
 	undo(&up)
-	if e := h.round(ctx, &up); err == nil {
-		err = e
-	}
-	return err
+	return h.round(ctx, &up)
 }
 
 func (h *hands) chord(ctx context.Context, j *job) (*keyboard, []stroke, error) {

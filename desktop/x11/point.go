@@ -20,39 +20,6 @@ const (
 	dragPause = 8 // ms between steps of a drag, so that programs see a path and not a jump
 )
 
-func (h *hands) checkMove(j *job) error {
-	if j.Point == nil {
-		return invalid("A move needs a point.")
-	}
-	return nil
-}
-
-func (h *hands) checkClick(j *job) error {
-	if j.count < 1 || j.count > 3 {
-		return invalid("A click has a count of 1 to 3.")
-	}
-	return nil
-}
-
-func (h *hands) checkButton(*job) error { return nil }
-
-func (h *hands) checkDrag(j *job) error {
-	if j.From == nil || j.Point == nil {
-		return invalid("A drag needs a start and an end.")
-	}
-	return nil
-}
-
-func (h *hands) checkScroll(j *job) error {
-	if _, ok := wheel[j.Direction]; !ok {
-		return invalid("unknown direction '%s'; use up, down, left or right", printable(string(j.Direction)))
-	}
-	if j.count < 1 || j.count > desktop.MaxScroll {
-		return invalid("A scroll has 1 to %d wheel clicks.", desktop.MaxScroll)
-	}
-	return nil
-}
-
 func (h *hands) doMove(ctx context.Context, j *job) error {
 	var b xwire.Batch
 	h.motion(&b, *j.Point, 0)
@@ -61,32 +28,32 @@ func (h *hands) doMove(ctx context.Context, j *job) error {
 
 func (h *hands) doClick(ctx context.Context, j *job) error {
 	return h.withModifiers(ctx, j, func(b *xwire.Batch) {
-		for i := range j.count {
+		for i := range j.Count {
 			delay := uint32(0)
 			if i > 0 {
 				delay = clickGap
 			}
-			h.press(b, j.button, delay, false)
-			h.release(b, j.button, 0)
+			h.press(b, buttons[j.Button], delay, false)
+			h.release(b, buttons[j.Button], 0)
 		}
 	})
 }
 
 func (h *hands) doPress(ctx context.Context, j *job) error {
 	var b xwire.Batch
-	h.press(&b, j.button, 0, true)
+	h.press(&b, buttons[j.Button], 0, true)
 	return h.round(ctx, &b)
 }
 
 func (h *hands) doRelease(ctx context.Context, j *job) error {
 	var b xwire.Batch
-	h.release(&b, j.button, 0)
+	h.release(&b, buttons[j.Button], 0)
 	return h.round(ctx, &b)
 }
 
 func (h *hands) doScroll(ctx context.Context, j *job) error {
 	return h.withModifiers(ctx, j, func(b *xwire.Batch) {
-		for range j.count {
+		for range j.Count {
 			h.press(b, wheel[j.Direction], 0, false)
 			h.release(b, wheel[j.Direction], 0)
 		}
@@ -101,13 +68,13 @@ func (h *hands) doDrag(ctx context.Context, j *job) error {
 	start := *j
 	start.Point = j.From
 	return h.withModifiersAt(ctx, &start, j.Point, func(b *xwire.Batch) {
-		h.press(b, j.button, 0, false)
+		h.press(b, buttons[j.Button], 0, false)
 		for i := 1; i <= dragSteps; i++ {
 			at := deskhand.ScreenPoint{X: from.X + (to.X-from.X)*i/dragSteps, Y: from.Y + (to.Y-from.Y)*i/dragSteps}
 			h.motion(b, at, dragPause)
 		}
 		h.motion(b, to, dragPause)
-		h.release(b, j.button, dragPause)
+		h.release(b, buttons[j.Button], dragPause)
 	})
 }
 

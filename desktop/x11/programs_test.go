@@ -132,6 +132,7 @@ func expectText(t *testing.T, what, got, want string) {
 	if got == want {
 		return
 	}
+	t.Logf("%s: got all in all %q", what, got)
 	a, b := []rune(got), []rune(want)
 	for i := range b {
 		if i >= len(a) || a[i] != b[i] {

@@ -158,9 +158,10 @@ func (e *eyes) point(ctx context.Context, at deskhand.ScreenPoint) error {
 // Screen implements desktop.Desktop.
 func (d *Desktop) Screen(ctx context.Context, shot desktop.Shot) (desktop.Picture, error) {
 	const op = "x11: screen"
-	if err := d.checkShot(&shot); err != nil {
+	if err := shot.Validate(d.size); err != nil {
 		return desktop.Picture{}, err
 	}
+	shot = shot.Fill(d.size)
 	e := d.screen
 	giveBack, err := e.acquire(ctx)
 	if err != nil {
@@ -181,32 +182,6 @@ func (d *Desktop) Screen(ctx context.Context, shot desktop.Shot) (desktop.Pictur
 		return desktop.Picture{}, failure(ctx, op, err)
 	}
 	return pic, nil
-}
-
-func (d *Desktop) checkShot(s *desktop.Shot) error {
-	if s.Region == (deskhand.ScreenRect{}) {
-		s.Region = deskhand.ScreenRect{X1: d.size.W, Y1: d.size.H}
-	}
-	r := s.Region
-	if r.Empty() {
-		return invalid("Region [%d, %d, %d, %d] is empty: x1 must be greater than x0 and y1 greater than y0.", r.X0, r.Y0, r.X1, r.Y1)
-	}
-	if r.X0 < 0 || r.Y0 < 0 || r.X1 > d.size.W || r.Y1 > d.size.H {
-		return invalid("Region [%d, %d, %d, %d] is outside display bounds (%s).", r.X0, r.Y0, r.X1, r.Y1, d.size)
-	}
-	if s.Size == (deskhand.Size{}) {
-		s.Size = r.Size()
-	}
-	if _, err := deskhand.ParseSize(s.Size.String()); err != nil {
-		return invalid("A picture has 1 to 16384 pixels on each side, not %s.", s.Size)
-	}
-	if s.Format != desktop.Auto && s.Format != desktop.PNG && s.Format != desktop.JPEG {
-		return invalid("unknown format '%s'; use png or jpeg", printable(string(s.Format)))
-	}
-	if s.Quality < 0 || s.Quality > 100 {
-		return invalid("The quality is 1 to 100.")
-	}
-	return nil
 }
 
 // encode makes the picture from the current frame.

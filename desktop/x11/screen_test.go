@@ -155,20 +155,6 @@ func TestUnchangedIsHonest(t *testing.T) {
 	}
 }
 
-func TestShotsThatMakeNoSense(t *testing.T) {
-	t.Parallel()
-	d := open(t, display(t, small))
-	for _, s := range []desktop.Shot{
-		{Region: deskhand.ScreenRect{X0: 10, Y0: 10, X1: 10, Y1: 20}}, {Region: deskhand.ScreenRect{X0: 20, Y0: 10, X1: 10, Y1: 20}},
-		{Region: deskhand.ScreenRect{X1: 641, Y1: 480}}, {Region: deskhand.ScreenRect{X0: -1, X1: 10, Y1: 10}},
-		{Size: deskhand.Size{W: -1, H: 5}}, {Size: deskhand.Size{W: 1 << 20, H: 1 << 20}}, {Format: "gif"}, {Quality: 101}, {Quality: -1},
-	} {
-		if _, err := d.Screen(t.Context(), s); deskhand.CodeOf(err) != deskhand.Invalid {
-			t.Errorf("%+v: %v", s, err)
-		}
-	}
-}
-
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	s := display(t, small)
@@ -222,7 +208,4 @@ func TestSettle(t *testing.T) {
 		t.Errorf("an animation: %+v", got)
 	}
 	join()
-	if _, err := d.Settle(t.Context(), desktop.Wait{Quiet: -1}); deskhand.CodeOf(err) != deskhand.Invalid {
-		t.Errorf("negative: %v", err)
-	}
 }

@@ -8,25 +8,11 @@ import (
 	"github.com/deskhand/deskhand/internal/xwire"
 )
 
-// Defaults of a Wait.
-const (
-	defaultQuiet = 40 * time.Millisecond
-	defaultLimit = 2 * time.Second
-)
-
 // Settle implements desktop.Desktop. It wakes when something is drawn, never
 // to look whether something was.
 func (d *Desktop) Settle(ctx context.Context, wait desktop.Wait) (desktop.Settled, error) {
 	const op = "x11: settle"
-	if wait.Quiet < 0 || wait.Limit < 0 || wait.First < 0 {
-		return desktop.Settled{}, invalid("Times to wait cannot be negative.")
-	}
-	if wait.Quiet == 0 {
-		wait.Quiet = defaultQuiet
-	}
-	if wait.Limit == 0 {
-		wait.Limit = defaultLimit
-	}
+	wait = wait.Fill()
 	start := time.Now()
 	before, drawn, err := d.screen.glance(ctx)
 	if err != nil {

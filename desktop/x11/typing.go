@@ -4,9 +4,7 @@ import (
 	"context"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
-	"github.com/deskhand/deskhand/desktop"
 	"github.com/deskhand/deskhand/internal/keysym"
 	"github.com/deskhand/deskhand/internal/xwire"
 )
@@ -17,28 +15,24 @@ const typeChunk = 250
 
 func control(r rune) bool { return unicode.IsControl(r) }
 
-func (h *hands) checkType(j *job) error {
-	switch {
-	case len(j.Text) > desktop.MaxText:
-		return invalid("The text is longer than %d bytes.", desktop.MaxText)
-	case !utf8.ValidString(j.Text):
-		return invalid("The text is not valid UTF-8.")
-	}
-	text := strings.ReplaceAll(j.Text, "\r\n", "\n")
-	j.text = make([]keysym.Sym, 0, len(text))
+// readText returns the symbols to type for a text, one a character. A Windows
+// line end is one Return.
+func readText(text string) ([]keysym.Sym, error) {
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	syms := make([]keysym.Sym, 0, len(text))
 	for _, r := range text {
 		switch {
 		case r == '\n':
-			j.text = append(j.text, keyReturn)
+			syms = append(syms, keyReturn)
 		case r == '\t':
-			j.text = append(j.text, keyTab)
+			syms = append(syms, keyTab)
 		case control(r):
-			return invalid("The text contains the control character U+%04X; only newline and tab can be typed.", r)
+			return nil, invalid("The text contains the control character U+%04X; only newline and tab can be typed.", r)
 		default:
-			j.text = append(j.text, keysym.Of(r))
+			syms = append(syms, keysym.Of(r))
 		}
 	}
-	return nil
+	return syms, nil
 }
 
 // doType types the text in batches, each of which fits on the keys that the
@@ -102,6 +96,9 @@ func (h *hands) typeBatch(ctx context.Context, kb *keyboard, syms []keysym.Sym) 
 		if len(strokes) == 0 {
 			w.hold(b, 0)
 			undo(b)
+		}
+		if err := h.stopped(ctx); err != nil {
+			return typed, err
 		}
 		if err := h.round(ctx, b); err != nil {
 			return typed, err

@@ -44,7 +44,8 @@ type Desktop struct {
 	clip   *clipboard
 	atoms  atoms
 
-	closing sync.Once
+	closing chan struct{} // closed when Close begins: whoever holds keys lets go
+	close   sync.Once
 }
 
 var _ desktop.Desktop = (*Desktop)(nil)
@@ -68,7 +69,7 @@ func Open(ctx context.Context, c Config) (*Desktop, error) {
 		}
 		return nil, deskhand.Errorf(op, code, "cannot connect to the display %s: %w", c.Display, err)
 	}
-	d := &Desktop{conn: conn, size: deskhand.Size{W: conn.Setup.Width, H: conn.Setup.Height}}
+	d := &Desktop{conn: conn, closing: make(chan struct{}), size: deskhand.Size{W: conn.Setup.Width, H: conn.Setup.Height}}
 	if err := d.prepare(ctx, c, queue, damage); err != nil {
 		conn.Close()
 		if d.clip != nil {
@@ -123,7 +124,8 @@ func (d *Desktop) Cursor(ctx context.Context) (deskhand.ScreenPoint, error) {
 // Close lets go of all input, restores the keyboard and closes the connection.
 // It may be called twice and waits for every goroutine of d.
 func (d *Desktop) Close() error {
-	d.closing.Do(func() {
+	d.close.Do(func() {
+		close(d.closing)
 		ctx, cancel := context.WithTimeoutCause(context.Background(), closeLimit, errCloseLimit)
 		defer cancel()
 		d.input.close(ctx)
