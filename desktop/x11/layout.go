@@ -9,9 +9,8 @@ import (
 
 // Modifier bits with a fixed meaning.
 const (
-	modShift   byte = 1 << 0
-	modLock    byte = 1 << 1
-	modControl byte = 1 << 2
+	modShift byte = 1 << 0
+	modLock  byte = 1 << 1
 )
 
 // stroke is one key with what must be in effect for it to mean the symbol.
