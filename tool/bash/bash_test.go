@@ -154,10 +154,12 @@ func TestStatePersists(t *testing.T) {
 	each(t, bash.Config{}, func(t *testing.T, s *shell) {
 		s.want("mkdir sub; cd sub; x=5; export Y=six; f() { echo f $1; }; alias g='echo g'; umask 027", "(no output)", false)
 		s.want("pwd; echo $x $Y; f 1; g 2; sh -c 'echo $Y'; umask", s.dir+"/sub\n5 six\nf 1\ng 2\nsix\n0027", false)
+		s.run("sleep 60 & echo $! > ../pid")
 		if r := s.raw(`{"restart":true}`); r.Content[0].Text != "Bash session restarted" || r.IsError {
 			t.Errorf("restart: %+v", r)
 		}
 		s.want("pwd; echo [$x$Y]", s.dir+"\n[]", false)
+		s.want("ps -o stat= -p $(cat pid) | grep -v Z || echo ended", "ended", false)
 	})
 }
 
