@@ -73,7 +73,7 @@ type Shot struct {
 	Region  deskhand.ScreenRect `json:"region"`  // display pixels; empty is the whole display
 	Size    deskhand.Size       `json:"size"`    // of the picture; zero is the size of the region
 	Format  Format              `json:"format"`  // default Auto
-	Quality int                 `json:"quality"` // JPEG, 1 to 100; default 80
+	Quality int                 `json:"quality"` // JPEG, 1 to 100; default 85
 	Cursor  bool                `json:"cursor"`  // draw the pointer into the picture
 	Since   uint64              `json:"since"`   // a Frame seen before: when nothing changed since, Picture.Unchanged and no data
 }

@@ -12,13 +12,16 @@ import (
 )
 
 // DefaultQuality is the JPEG quality for a quality of 0.
-const DefaultQuality = 80
+const DefaultQuality = 85
 
 // Encode appends the encoded image to dst. format is "png", "jpeg", or "" for
 // what is legible in few bytes. quality, 1 to 100 and only read for JPEG, is
 // DefaultQuality when 0. Invalid: an empty image, a side beyond 65535, an
 // unknown format or quality.
 func Encode(dst []byte, img *Image, format string, quality int) (data []byte, mediaType string, err error) {
+	if err := encodable(img); err != nil {
+		return dst, "", err
+	}
 	if format == "" {
 		format = choose(img)
 	}
@@ -32,9 +35,6 @@ func Encode(dst []byte, img *Image, format string, quality int) (data []byte, me
 	}
 	return dst, "", deskhand.Errorf("frame: encode", deskhand.Invalid, "%q is not an image format: use png or jpeg", format)
 }
-
-// choose names the format for img.
-func choose(img *Image) string { return "png" }
 
 // encodable reports an image that neither format can hold.
 func encodable(img *Image) error {

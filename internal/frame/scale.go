@@ -143,18 +143,20 @@ func (a *axis) mixRows(row []uint64, src *Image, y int) {
 		spreadRow(row, src.Row(first))
 		return
 	}
+	if !a.signed && len(w) <= 3 {
+		averageRows(row, src, first, w)
+		return
+	}
 	startRow(row, src.Row(first), src.Row(first+1), w[0], w[1], a.bias)
 	for k := 2; k < len(w); k++ {
 		addRow(row, src.Row(first+k), w[k])
 	}
-	if a.signed {
-		for x, sum := range row {
-			row[x] = clampLanes(sum)
-		}
-		return
-	}
 	for x, sum := range row {
-		row[x] = sum >> weightBits & byteLanes
+		if a.signed {
+			row[x] = clampLanes(sum)
+		} else {
+			row[x] = sum >> weightBits & byteLanes
+		}
 	}
 }
 
@@ -175,6 +177,26 @@ func spreadRow(row []uint64, p []byte) {
 	}
 }
 
+// averageRows mixes two or three rows with positive weights in one pass.
+func averageRows(row []uint64, src *Image, first int, w []uint64) {
+	p, q := src.Row(first)[:4*len(row)], src.Row(first + 1)[:4*len(row)]
+	if len(w) == 2 {
+		for x := range row {
+			sum := rounding + w[0]*spread(binary.LittleEndian.Uint32(p[4*x:])) +
+				w[1]*spread(binary.LittleEndian.Uint32(q[4*x:]))
+			row[x] = sum >> weightBits & byteLanes
+		}
+		return
+	}
+	r := src.Row(first + 2)[:4*len(row)]
+	for x := range row {
+		sum := rounding + w[0]*spread(binary.LittleEndian.Uint32(p[4*x:])) +
+			w[1]*spread(binary.LittleEndian.Uint32(q[4*x:])) +
+			w[2]*spread(binary.LittleEndian.Uint32(r[4*x:]))
+		row[x] = sum >> weightBits & byteLanes
+	}
+}
+
 func startRow(row []uint64, p, q []byte, wp, wq, bias uint64) {
 	p, q = p[:4*len(row)], q[:4*len(row)]
 	for x := range row {
@@ -190,9 +212,12 @@ func addRow(row []uint64, p []byte, w uint64) {
 	}
 }
 
-// clampLanes turns a biased sum into spread bytes.
+// clampLanes turns a biased sum into spread bytes. Most need no clamping.
 func clampLanes(sum uint64) uint64 {
 	v := sum >> weightBits & nineLanes
+	if plain := v - under*lanes; plain&^byteLanes == 0 {
+		return plain
+	}
 	return clampLane(v&0x1ff) | clampLane(v>>21&0x1ff)<<21 | clampLane(v>>42)<<42
 }
 
@@ -200,6 +225,26 @@ func clampLane(v uint64) uint64 { return min(max(v, under)-under, 255) }
 
 // mixPixels makes out the output pixels of a row of spread input pixels.
 func (a *axis) mixPixels(out []byte, row []uint64) {
+	switch {
+	case a.signed && a.taps == 4:
+		for x, first := range a.first {
+			in, w := (*[4]uint64)(row[first:]), (*[4]uint64)(a.weights[4*x:])
+			sum := a.bias + w[0]*in[0] + w[1]*in[1] + w[2]*in[2] + w[3]*in[3]
+			binary.LittleEndian.PutUint32(out[4*x:], gather(clampLanes(sum)))
+		}
+	case !a.signed && a.taps == 3: // shrinking by less than two
+		for x, first := range a.first {
+			in, w := (*[3]uint64)(row[first:]), (*[3]uint64)(a.weights[3*x:])
+			sum := a.bias + w[0]*in[0] + w[1]*in[1] + w[2]*in[2]
+			binary.LittleEndian.PutUint32(out[4*x:], gather(sum>>weightBits&byteLanes))
+		}
+	default:
+		a.mixPixelsAny(out, row)
+	}
+}
+
+// mixPixelsAny is mixPixels for any number of taps.
+func (a *axis) mixPixelsAny(out []byte, row []uint64) {
 	n := a.taps
 	for x, first := range a.first {
 		sum := a.bias
