@@ -58,6 +58,9 @@ type Config struct {
 	// Home is Private, or an existing directory of the host that becomes the
 	// home and is kept. Default: Private.
 	Home string
+	// Logs is an existing directory of the host in which the programs of the
+	// desktop write what they say; it is kept. Default: one in Dir, removed.
+	Logs string
 	// Keep leaves the private home and the logs in Dir after Close. Default: they are removed.
 	Keep bool
 
@@ -95,7 +98,7 @@ func (c Config) withDefaults() Config {
 }
 
 // drivers start the sandbox of a computer.
-var drivers = map[Driver]func(context.Context, Config, *directories) (*remote.Sandbox, error){
+var drivers = map[Driver]func(ctx context.Context, c Config, d *directories, log io.Writer) (*remote.Sandbox, error){
 	Bwrap: startWalled,
 	None:  startOpen,
 }
@@ -106,6 +109,7 @@ type Machine struct {
 	desktop desktop.Desktop
 	tools   *tool.Set
 	dirs    *directories
+	guest   io.Closer // the guest's own log, written until the sandbox is gone; nil when it is not ours
 	log     *slog.Logger
 
 	cancel context.CancelFunc // of follow
@@ -140,11 +144,15 @@ func Up(ctx context.Context, c Config) (*Machine, error) {
 	if err != nil {
 		return nil, deskhand.E(op, "", err)
 	}
-	sb, err := start(ctx, c, dirs)
+	log, err := openLog(dirs)
 	if err != nil {
-		return nil, errors.Join(err, dirs.remove())
+		return nil, errors.Join(deskhand.E(op, "", err), dirs.remove())
 	}
-	m := &Machine{sandbox: sb, dirs: dirs, log: c.Log}
+	sb, err := start(ctx, c, dirs, log)
+	if err != nil {
+		return nil, errors.Join(err, log.Close(), dirs.remove())
+	}
+	m := &Machine{sandbox: sb, dirs: dirs, guest: log, log: c.Log}
 	if err := m.furnish(ctx, c); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -174,7 +182,7 @@ func (m *Machine) Desktop() desktop.Desktop { return m.desktop }
 func (m *Machine) Sandbox() sandbox.Sandbox { return m.sandbox }
 
 // Logs is the host directory in which the programs of the desktop write what
-// they say. It is gone after Close unless Config.Keep.
+// they say. It is gone after Close unless Config.Logs or Config.Keep.
 func (m *Machine) Logs() string { return m.dirs.logs }
 
 // Health says how the desktop's programs stand, and what the guest holds.
@@ -196,6 +204,9 @@ func (m *Machine) Close() error {
 		m.follow.Wait()
 		if m.desktop != nil {
 			err = errors.Join(err, m.desktop.Close())
+		}
+		if m.guest != nil {
+			err = errors.Join(err, m.guest.Close())
 		}
 		if err == nil { // else something may still write there
 			err = m.dirs.remove()
