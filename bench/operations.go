@@ -21,6 +21,10 @@ type bench struct {
 	rows   []row
 }
 
+// clockTicks is how often the screen may change by itself while it is watched:
+// what the peer before left behind, and the panel's clock.
+const clockTicks = 3
+
 // firstWindow bounds how long a program may take to show its window.
 const firstWindow = 20 * time.Second
 
@@ -145,6 +149,7 @@ func (b *bench) small(ctx context.Context, m *machine.Machine) error {
 	}
 	kilo := strings.Repeat("The quick brown fox jumps over the lazy dog; 0123456789 (ok)? ", 17)[:1000]
 	var frame uint64
+	changes := 0
 	err := b.measureAll(ctx, m.Sandbox(), []op{
 		{name: "click, synchronised", reach: "0.5", peer: "xdotool", script: peerClick, do: func(i int) error { return click(300 + i%7) }},
 		{name: "click where the pointer already is", reach: "0.5", do: func(int) error { return click(300) }},
@@ -157,7 +162,9 @@ func (b *bench) small(ctx context.Context, m *machine.Machine) error {
 			p, err := d.Screen(ctx, desktop.Shot{Cursor: true, Since: frame})
 			frame = p.Frame
 			if err == nil && !p.Unchanged {
-				err = errors.New("the screen changed by itself")
+				if changes++; changes > clockTicks {
+					err = errors.New("the screen changes by itself")
+				}
 			}
 			return err
 		}},

@@ -68,6 +68,9 @@ func run(stdin io.Reader, log *slog.Logger, display OpenDisplay) error {
 	if err := harden(); err != nil {
 		return err
 	}
+	if err := beSmall(); err != nil {
+		return err
+	}
 	l, err := listener()
 	if err != nil {
 		return fmt.Errorf("descriptor %d is not a listening socket (the guest is started by deskhand, not by hand): %w", listenerFD, err)
