@@ -94,7 +94,7 @@ func TestArchitecture(t *testing.T) {
 		for _, imp := range p.Imports {
 			if to, ok := local(imp); ok {
 				in[to]++
-				if !strings.HasPrefix(to, "internal/") { // mechanisms without domain words weigh nothing
+				if !strings.HasPrefix(to, "internal/") { // mechanisms are no burden to who reads the concept
 					out[self]++
 				}
 				if !allowed(self, to) {

@@ -40,7 +40,12 @@ func (d *directories) make(c Config) error {
 	} else if !filepath.IsAbs(dir) {
 		return deskhand.Errorf("", deskhand.Invalid, "the computer's directory %q is not an absolute path", dir)
 	}
-	d.logs = filepath.Join(dir, "log")
+	if d.logs = filepath.Join(dir, "log"); c.Logs != "" {
+		if info, err := os.Stat(c.Logs); err != nil || !info.IsDir() || !filepath.IsAbs(c.Logs) {
+			return deskhand.Errorf("", deskhand.Invalid, "the log directory %q is not an existing directory with an absolute path", c.Logs)
+		}
+		d.logs = c.Logs
+	}
 	if c.Home == Private {
 		d.home = filepath.Join(dir, "home")
 	} else if info, err := os.Stat(c.Home); err != nil || !info.IsDir() || !filepath.IsAbs(c.Home) {
@@ -54,7 +59,9 @@ func (d *directories) make(c Config) error {
 		}
 	}
 	if c.Dir != "" {
-		d.own(c, d.logs)
+		if c.Logs == "" {
+			d.own(c, d.logs)
+		}
 		if c.Home == Private {
 			d.own(c, d.home)
 		}

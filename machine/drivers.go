@@ -2,12 +2,12 @@ package machine
 
 import (
 	"context"
-	"errors"
+	"io"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
-	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/guest/stack"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/bwrap"
@@ -18,16 +18,12 @@ import (
 const defaultPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games:/usr/local/sbin:/usr/sbin:/sbin"
 
 // startWalled starts the guest inside walls of bubblewrap.
-func startWalled(ctx context.Context, c Config, d *directories) (*remote.Sandbox, error) {
-	log, err := openLog(d)
-	if err != nil {
-		return nil, deskhand.E(op, "", err)
-	}
+func startWalled(ctx context.Context, c Config, d *directories, log io.Writer) (*remote.Sandbox, error) {
 	s, err := bwrap.Start(ctx, bwrap.Config{
 		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Binds: c.Binds, Environ: c.environ(), Log: log,
 		Stack: c.stack(bwrap.Home, bwrap.Runtime, bwrap.Logs),
 	})
-	if err = errors.Join(err, log.Close()); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return s.Sandbox, nil
@@ -35,12 +31,7 @@ func startWalled(ctx context.Context, c Config, d *directories) (*remote.Sandbox
 
 // startOpen starts the guest as a child without walls, with a home and a
 // runtime directory of its own.
-func startOpen(ctx context.Context, c Config, d *directories) (*remote.Sandbox, error) {
-	log, err := openLog(d)
-	if err != nil {
-		return nil, deskhand.E(op, "", err)
-	}
-	defer log.Close()
+func startOpen(ctx context.Context, c Config, d *directories, log io.Writer) (*remote.Sandbox, error) {
 	env := []string{"PATH=" + defaultPath, "HOME=" + d.home, "XDG_RUNTIME_DIR=" + d.runtime, "SHELL=/bin/bash", "LANG=" + c.locale()}
 	for _, name := range []string{"TZ", "TERM", "USER", "LOGNAME"} {
 		if v := value(c.Environ, name); v != "" {
@@ -89,7 +80,8 @@ func value(env []string, name string) string {
 	return ""
 }
 
-// openLog opens the guest's own log.
+// openLog opens the guest's own log. The directory was writable inside when an
+// earlier computer used it, so a link there may lead anywhere.
 func openLog(d *directories) (*os.File, error) {
-	return os.OpenFile(logPath(d), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	return os.OpenFile(logPath(d), os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -233,6 +234,31 @@ func TestHomeIsKept(t *testing.T) {
 	}
 	if data, err := os.ReadFile(filepath.Join(home, "Documents/result")); err != nil || string(data) != "done\n" {
 		t.Errorf("result: %q, %v", data, err)
+	}
+}
+
+// TestLogsAreKept sees that logs stay where the caller wants them, and that a
+// link left there by an earlier computer is not followed.
+func TestLogsAreKept(t *testing.T) {
+	t.Parallel()
+	logs := t.TempDir()
+	if err := up(t, Config{Logs: logs}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(filepath.Join(logs, "tint2.log")); err != nil || len(data) == 0 {
+		t.Errorf("the panel's log: %d bytes, %v", len(data), err)
+	}
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := errors.Join(os.WriteFile(victim, nil, 0o600), os.Remove(filepath.Join(logs, "guest.log")), os.Symlink(victim, filepath.Join(logs, "guest.log"))); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Up(t.Context(), Config{Logs: logs})
+	if err == nil {
+		m.Close()
+		t.Fatal("a link was taken for the log")
+	}
+	if info, err := os.Stat(victim); err != nil || info.Size() != 0 {
+		t.Errorf("the link's target: %v, %v", info, err)
 	}
 }
 

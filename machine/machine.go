@@ -11,13 +11,11 @@ package machine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/desktop"
@@ -46,12 +44,6 @@ const (
 // Private is the Home that is made for one computer and goes with it.
 const Private = "private"
 
-// Named limits.
-const (
-	readyLimit  = 60 * time.Second // for the desktop, from nothing
-	noticesWait = 30 * time.Minute // one long poll
-)
-
 // Config says what computer to make.
 type Config struct {
 	Binary string        // the deskhand program, which is the guest inside; default: this program's own file
@@ -66,6 +58,9 @@ type Config struct {
 	// Home is Private, or an existing directory of the host that becomes the
 	// home and is kept. Default: Private.
 	Home string
+	// Logs is an existing directory of the host in which the programs of the
+	// desktop write what they say; it is kept. Default: one in Dir, removed.
+	Logs string
 	// Keep leaves the private home and the logs in Dir after Close. Default: they are removed.
 	Keep bool
 
@@ -103,7 +98,7 @@ func (c Config) withDefaults() Config {
 }
 
 // drivers start the sandbox of a computer.
-var drivers = map[Driver]func(context.Context, Config, *directories) (*remote.Sandbox, error){
+var drivers = map[Driver]func(ctx context.Context, c Config, d *directories, log io.Writer) (*remote.Sandbox, error){
 	Bwrap: startWalled,
 	None:  startOpen,
 }
@@ -114,6 +109,7 @@ type Machine struct {
 	desktop desktop.Desktop
 	tools   *tool.Set
 	dirs    *directories
+	guest   io.Closer // the guest's own log, written until the sandbox is gone; nil when it is not ours
 	log     *slog.Logger
 
 	cancel context.CancelFunc // of follow
@@ -148,11 +144,15 @@ func Up(ctx context.Context, c Config) (*Machine, error) {
 	if err != nil {
 		return nil, deskhand.E(op, "", err)
 	}
-	sb, err := start(ctx, c, dirs)
+	log, err := openLog(dirs)
 	if err != nil {
-		return nil, errors.Join(err, dirs.remove())
+		return nil, errors.Join(deskhand.E(op, "", err), dirs.remove())
 	}
-	m := &Machine{sandbox: sb, dirs: dirs, log: c.Log}
+	sb, err := start(ctx, c, dirs, log)
+	if err != nil {
+		return nil, errors.Join(err, log.Close(), dirs.remove())
+	}
+	m := &Machine{sandbox: sb, dirs: dirs, guest: log, log: c.Log}
 	if err := m.furnish(ctx, c); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -175,73 +175,6 @@ func (m *Machine) furnish(ctx context.Context, c Config) error {
 	return nil
 }
 
-// ready returns when the desktop is, with the number of the last notice.
-func (m *Machine) ready(ctx context.Context) (int64, error) {
-	limit := fmt.Errorf("the desktop did not become ready within %s", readyLimit)
-	within, cancel := context.WithTimeoutCause(ctx, readyLimit, limit)
-	defer cancel()
-	h, err := m.sandbox.Health(within, readyLimit, -1)
-	switch {
-	case h.Failed != "":
-		return 0, deskhand.Errorf(op, deskhand.Unavailable, "%s", h.Failed)
-	case ctx.Err() == nil && (within.Err() != nil || err == nil && !h.Ready):
-		return 0, deskhand.Errorf(op, deskhand.Unavailable, "%w (%s)", limit, states(h.Programs))
-	case err != nil:
-		return 0, deskhand.E(op, "", err)
-	}
-	m.take(h.Notices)
-	return last(h.Notices, 0), nil
-}
-
-// states says how programs stand, for an error.
-func states(programs []guestapi.Program) string {
-	text := "its programs:"
-	for _, p := range programs {
-		text += " " + p.Name + " " + p.State
-	}
-	return text
-}
-
-// watch collects notices until ctx ends or the machine is gone.
-func (m *Machine) watch(ctx context.Context, after int64) {
-	failed := ""
-	for {
-		h, err := m.sandbox.Health(ctx, noticesWait, after)
-		if err != nil {
-			if ctx.Err() == nil {
-				m.log.Warn("computer does not answer any more", "err", err)
-				m.note("The computer is gone.")
-			}
-			return
-		}
-		m.take(h.Notices)
-		after = last(h.Notices, after)
-		if h.Failed != failed && h.Failed != "" {
-			m.note(h.Failed)
-			failed = h.Failed
-		}
-	}
-}
-
-func last(notices []guestapi.Notice, before int64) int64 {
-	for _, n := range notices {
-		before = max(before, n.N)
-	}
-	return before
-}
-
-func (m *Machine) take(notices []guestapi.Notice) {
-	for _, n := range notices {
-		m.note(n.Text)
-	}
-}
-
-func (m *Machine) note(text string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.notices = append(m.notices, text)
-}
-
 // Desktop is the computer's display.
 func (m *Machine) Desktop() desktop.Desktop { return m.desktop }
 
@@ -249,7 +182,7 @@ func (m *Machine) Desktop() desktop.Desktop { return m.desktop }
 func (m *Machine) Sandbox() sandbox.Sandbox { return m.sandbox }
 
 // Logs is the host directory in which the programs of the desktop write what
-// they say. It is gone after Close unless Config.Keep.
+// they say. It is gone after Close unless Config.Logs or Config.Keep.
 func (m *Machine) Logs() string { return m.dirs.logs }
 
 // Health says how the desktop's programs stand, and what the guest holds.
@@ -259,15 +192,6 @@ func (m *Machine) Health(ctx context.Context) (guestapi.HealthReply, error) {
 
 // Tools is what a model may call: the computer, bash and the editor.
 func (m *Machine) Tools() *tool.Set { return m.tools }
-
-// Notices returns what happened since the last call, one sentence each.
-func (m *Machine) Notices() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := m.notices
-	m.notices = nil
-	return out
-}
 
 // Close ends everything on the computer and removes what was private to it. It
 // returns when nothing runs any more, and may be called twice.
@@ -280,6 +204,9 @@ func (m *Machine) Close() error {
 		m.follow.Wait()
 		if m.desktop != nil {
 			err = errors.Join(err, m.desktop.Close())
+		}
+		if m.guest != nil {
+			err = errors.Join(err, m.guest.Close())
 		}
 		if err == nil { // else something may still write there
 			err = m.dirs.remove()

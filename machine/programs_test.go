@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,16 +60,37 @@ func TestLaunchersOpenPrograms(t *testing.T) {
 }
 
 // TestBrowserOpensQuietly sees that Chromium starts with a sandbox of its own,
-// on one blank page and with nothing that wants an answer.
+// on one blank page and with nothing that wants an answer, also after a crash.
 func TestBrowserOpensQuietly(t *testing.T) {
 	t.Parallel()
 	m := up(t, Config{})
+	w := browse(t, m, "chromium")
+	command := output(t, m, "sh", "-c", "tr '\\0' ' ' </proc/"+strconv.Itoa(w.PID)+"/cmdline")
+	if !strings.Contains(command, "--no-first-run") || strings.Contains(command, "--no-sandbox") {
+		t.Errorf("it runs as %q", command)
+	}
+	// What its sandbox holds has a number in a namespace below ours as well.
+	inside := output(t, m, "sh", "-c", "grep -h NSpid /proc/[0-9]*/status | awk 'NF > 2' | wc -l")
+	if n := strings.TrimSpace(inside); n == "0" || n == "" {
+		t.Errorf("no process of the browser is in a namespace of its own")
+	}
+	output(t, m, "sh", "-c", "kill -KILL $(pidof chromium)")
+	until(t, "the window to go", func(ctx context.Context) bool {
+		all, err := m.Desktop().Windows(ctx)
+		return err == nil && !slices.ContainsFunc(all, func(w desktop.Window) bool { return w.Class == "Chromium" })
+	})
+	browse(t, m, "chromium-again")
+}
+
+// browse opens the browser from its launcher and sees nothing but a blank page.
+func browse(t *testing.T, m *Machine, name string) desktop.Window {
+	t.Helper()
 	click(t, m, launcher(deskhand.Size{W: 1280, H: 800}, stack.Browser))
 	w := window(t, m, "Chromium")
 	const white = 0xFFFFFF
-	until(t, "a blank page", func(context.Context) bool { return colourAt(look(t, m, "chromium"), 640, 400) == white })
+	until(t, "a blank page", func(context.Context) bool { return colourAt(look(t, m, name), 640, 400) == white })
 	settle(t, m)
-	img := look(t, m, "chromium")
+	img := look(t, m, name)
 	if w.Bounds.Size().W < 1200 || w.Bounds.Size().H < 700 {
 		t.Errorf("window is %+v", w)
 	}
@@ -93,15 +115,7 @@ func TestBrowserOpensQuietly(t *testing.T) {
 	if c := colourAt(img, 700, inner.Y0+30); c == 0x3F6C8A || c == white {
 		t.Errorf("colour %06x where the tabs are", c)
 	}
-	command := output(t, m, "sh", "-c", "tr '\\0' ' ' </proc/"+strconv.Itoa(w.PID)+"/cmdline")
-	if !strings.Contains(command, "--no-first-run") || strings.Contains(command, "--no-sandbox") {
-		t.Errorf("it runs as %q", command)
-	}
-	// A page's process that stands in namespaces of its own has pid 1 or the like inside.
-	inside := output(t, m, "sh", "-c", "grep -h NSpid /proc/[0-9]*/status | awk 'NF > 2' | wc -l")
-	if n := strings.TrimSpace(inside); n == "0" || n == "" {
-		t.Errorf("no process of the browser is in a namespace of its own")
-	}
+	return w
 }
 
 func TestFirefoxOpensQuietly(t *testing.T) {

@@ -85,7 +85,7 @@ type Reply struct {
 	Model      string          // as the API named it
 	Content    json.RawMessage // the content array, to be sent back verbatim
 	Text       string          // its text blocks, joined by newlines
-	Calls      []deskhand.Call // its tool_use blocks, in order
+	Calls      []deskhand.Call // its tool_use blocks, in order; see InvalidInput
 	StopReason string
 	Usage      deskhand.Usage
 }

@@ -12,8 +12,8 @@ import (
 // Limits of waiting for programs to read what was typed.
 const (
 	pongLimit   = 2 * time.Second        // for a program that answers pings
-	quietTyping = 150 * time.Millisecond // of no drawing, for one that does not
-	busyTyping  = 2 * time.Second        // at most, when it draws all the time
+	quietTyping = 400 * time.Millisecond // of no drawing, for one that does not
+	busyTyping  = 3 * time.Second        // at most, when it draws all the time
 )
 
 // caughtUp waits until the program with the focus has read the keys typed so

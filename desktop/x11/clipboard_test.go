@@ -53,7 +53,7 @@ func TestClipboardWithChromium(t *testing.T) {
 			t.Fatal(err)
 		}
 		do(t, d, key("ctrl+v"), key("F9"))
-		expectText(t, "pasted", <-texts, text)
+		expectText(t, "pasted", posted(t, texts), text)
 	}
 	do(t, d, desktop.Action{Kind: desktop.Type, Text: "copied"}, key("ctrl+a"), key("ctrl+c"))
 	wait(t, "the copy arrives", func() bool {

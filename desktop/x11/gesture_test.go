@@ -49,12 +49,12 @@ func TestGesturesInChromium(t *testing.T) {
 	for _, c := range cases {
 		// Elsewhere first: clicks of two cases must not add up to a double click.
 		do(t, d, desktop.Action{Kind: desktop.Click, Point: at(from.X+200, from.Y)}, desktop.Action{Kind: desktop.Key, Keys: "F9"})
-		for last(t, <-texts) != "end" {
+		for last(t, posted(t, texts)) != "end" {
 		}
 		do(t, d, c.action)
 		var got []string
 		for len(got) < len(c.want) {
-			got = list(t, <-texts)
+			got = list(t, posted(t, texts))
 		}
 		for i, w := range c.want {
 			if got[i] != w {

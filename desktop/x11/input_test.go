@@ -241,3 +241,27 @@ func TestClosedAndDeadDisplays(t *testing.T) {
 		t.Errorf("Open: %v", err)
 	}
 }
+
+func TestTypingCanBeCanceled(t *testing.T) {
+	t.Parallel()
+	s := display(t, small)
+	d, w := open(t, s), newWitness(t, s)
+	text := strings.Repeat("AbÄß ", 20000)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- d.Input(ctx, desktop.Action{Kind: desktop.Type, Text: text}) }()
+	wait(t, "typing begins", func() bool { return len(w.events()) > 0 })
+	cancel()
+	err := <-done
+	var in *desktop.InputError
+	if deskhand.CodeOf(err) != deskhand.Canceled || !errors.As(err, &in) || in.Typed >= 100000 {
+		t.Errorf("%v, %+v", err, in)
+	}
+	w.nothingHeld()
+	do(t, d, desktop.Action{Kind: desktop.Key, Keys: "a"})
+	w.events()
+	do(t, d, desktop.Action{Kind: desktop.Key, Keys: "a"})
+	if got := w.events(); !slices.Equal(got, []string{"key 38 with 0x0", "let 38"}) {
+		t.Errorf("afterwards: %q", got)
+	}
+}

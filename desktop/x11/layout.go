@@ -9,9 +9,8 @@ import (
 
 // Modifier bits with a fixed meaning.
 const (
-	modShift   byte = 1 << 0
-	modLock    byte = 1 << 1
-	modControl byte = 1 << 2
+	modShift byte = 1 << 0
+	modLock  byte = 1 << 1
 )
 
 // stroke is one key with what must be in effect for it to mean the symbol.
@@ -118,7 +117,7 @@ const unreachable = -1
 // levelMods returns for each level of a group the modifiers that select it, or
 // unreachable.
 func (l *layout) levelMods(k *key, group int) []int {
-	if int(k.types[group&3]) >= len(l.types) {
+	if int(k.types[group&3]) >= len(l.types) || k.width == 0 {
 		return nil
 	}
 	t := l.types[k.types[group&3]]

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	pasteLimit = time.Second // for the program to fetch what it was told to paste
-	pasteMost  = 16 << 10    // characters pasted at once, at most 64 KB: no transfer in pieces
+	pasteLimit = 8 * time.Second // for the program to fetch what it was told to paste; on a loaded machine xterm took over one
+	pasteMost  = 16 << 10        // characters pasted at once, at most 64 KB: no transfer in pieces
 )
 
 // paster pastes what does not fit on the keyboard, for programs that do not
@@ -49,7 +49,8 @@ func (p *paster) some(ctx context.Context, window uint32, syms []keysym.Sym) (in
 	}
 	if !ok {
 		p.tried = true
-		return 0, nil
+		// Should it come round to it yet, it must not get what is typed by then.
+		return 0, p.clip.own(ctx, "", p.atoms["CLIPBOARD"], atomPrimary)
 	}
 	return n, nil
 }

@@ -143,6 +143,41 @@ func expectText(t *testing.T, what, got, want string) {
 	t.Errorf("%s: %q too much", what, string(a[len(b):]))
 }
 
+// TestTypingAThousand measures from the call until the program has it all.
+func TestTypingAThousand(t *testing.T) {
+	t.Parallel()
+	s, d := desk(t)
+	text := strings.Repeat("The quick brown fox jumps over the lazy dog; 0123456789 (ABC) [x] {y}\n", 14) + "The end. Really.\n"
+	file := filepath.Join(t.TempDir(), "out")
+	// dd ends after exactly so many bytes, which cat would not tell.
+	program(t, s, "xterm", "-u8", "-e", "sh", "-c", fmt.Sprintf("dd bs=1 count=%d of=%s.part status=none; mv %s.part %s", len(text), file, file, file))
+	focused(t, d, "xterm")
+	start := time.Now()
+	do(t, d, desktop.Action{Kind: desktop.Type, Text: text})
+	handed := time.Since(start)
+	expectFile(t, "xterm", file, text)
+	t.Logf("xterm: %d characters handed over in %s, there after %s", len(text), handed, time.Since(start))
+
+	texts := chromium(t, s, page)
+	w := focused(t, d, "chromium")
+	do(t, d, desktop.Action{Kind: desktop.Click, Point: at((w.Bounds.X0+w.Bounds.X1)/2, (w.Bounds.Y0+w.Bounds.Y1)/2)})
+	for range 2 {
+		start = time.Now()
+		do(t, d, desktop.Action{Kind: desktop.Type, Text: text}, desktop.Action{Kind: desktop.Key, Keys: "F9"})
+		expectText(t, "chromium", posted(t, texts), text)
+		t.Logf("chromium: there after %s", time.Since(start))
+	}
+	do(t, d, desktop.Action{Kind: desktop.Key, Keys: "alt+F4"})
+
+	file = filepath.Join(t.TempDir(), "out.txt")
+	program(t, s, "dbus-run-session", "mousepad", "--disable-server", file)
+	focused(t, d, "mousepad")
+	start = time.Now()
+	do(t, d, desktop.Action{Kind: desktop.Type, Text: text}, desktop.Action{Kind: desktop.Key, Keys: "ctrl+s"})
+	expectFile(t, "mousepad", file, text)
+	t.Logf("mousepad: there after %s", time.Since(start))
+}
+
 // TestTypingMoreThanFits also finds the clipboard as it was.
 func TestTypingMoreThanFits(t *testing.T) {
 	t.Parallel()
@@ -164,7 +199,7 @@ func TestTypingMoreThanFits(t *testing.T) {
 	do(t, d, desktop.Action{Kind: desktop.Click, Point: at((w.Bounds.X0+w.Bounds.X1)/2, (w.Bounds.Y0+w.Bounds.Y1)/2)})
 	start = time.Now()
 	do(t, d, desktop.Action{Kind: desktop.Type, Text: han()}, desktop.Action{Kind: desktop.Key, Keys: "F9"})
-	expectText(t, "chromium", <-texts, han())
+	expectText(t, "chromium", posted(t, texts), han())
 	t.Logf("chromium: there after %s", time.Since(start))
 	if text, err := d.Clipboard(t.Context()); err != nil || text != "before" {
 		t.Errorf("the clipboard holds %q, %v", text, err)
@@ -228,6 +263,20 @@ func chromium(t testing.TB, s *xvfb.Server, body string) (texts <-chan string) {
 	return posted
 }
 
+// posted returns the next text that the page posts.
+func posted(t *testing.T, texts <-chan string) string {
+	t.Helper()
+	limit := time.NewTimer(20 * time.Second)
+	defer limit.Stop()
+	select {
+	case text := <-texts:
+		return text
+	case <-limit.C:
+		t.Fatal("the page posted nothing within 20 s")
+		return ""
+	}
+}
+
 func TestTypingIntoChromium(t *testing.T) {
 	t.Parallel()
 	s, d := desk(t)
@@ -239,7 +288,7 @@ func TestTypingIntoChromium(t *testing.T) {
 		do(t, d, l.before...)
 		start := time.Now()
 		do(t, d, desktop.Action{Kind: desktop.Type, Text: strings.ReplaceAll(mixed, "\t", " ")}, desktop.Action{Kind: desktop.Key, Keys: "F9"})
-		expectText(t, l.name, <-texts, strings.ReplaceAll(mixed, "\t", " "))
+		expectText(t, l.name, posted(t, texts), strings.ReplaceAll(mixed, "\t", " "))
 		t.Logf("%s: there after %s", l.name, time.Since(start))
 	}
 }

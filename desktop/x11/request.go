@@ -48,14 +48,12 @@ const (
 
 // Predefined atoms.
 const (
-	atomPrimary  = 1
-	atomAtom     = 4
-	atomCardinal = 6
-	atomInteger  = 19
-	atomString   = 31
-	atomWindow   = 33
-	atomWMName   = 39
-	atomWMClass  = 67
+	atomPrimary = 1
+	atomAtom    = 4
+	atomInteger = 19
+	atomString  = 31
+	atomWMName  = 39
+	atomWMClass = 67
 )
 
 var le = binary.LittleEndian

@@ -43,6 +43,9 @@ func (h *hands) doType(ctx context.Context, j *job) (typed int, err error) {
 		n, err := h.typeSome(ctx, paste, rest)
 		typed += n
 		if err != nil {
+			ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), releaseLimit, errReleaseLimit)
+			defer cancel()
+			_ = paste.restore(ctx) // the failure that led here is the one to tell
 			return typed, err
 		}
 	}

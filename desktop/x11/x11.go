@@ -75,6 +75,9 @@ func Open(ctx context.Context, c Config) (*Desktop, error) {
 		if d.clip != nil {
 			d.clip.wait()
 		}
+		if d.screen != nil {
+			d.screen.close()
+		}
 		return nil, failure(ctx, op, err)
 	}
 	return d, nil

@@ -62,11 +62,13 @@ func readLine(ctx context.Context, r *os.File) error {
 	stop := context.AfterFunc(ctx, func() { _ = r.Close() })
 	defer stop()
 	line, err := bufio.NewReader(r).ReadString('\n')
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
-	}
-	if strings.TrimSpace(line) == "" {
+	case err != nil:
 		return fmt.Errorf("it did not say where it listens: %w", err)
+	case strings.TrimSpace(line) == "":
+		return errors.New("it did not say where it listens")
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func TestFailureIsASentence(t *testing.T) {
 	}{
 		{"missing", map[string]string{"tint2": ""}, "The panel (tint2) could not be started: tint2 is not installed."},
 		{"ends", map[string]string{"mutter": "echo one; echo two >&2; exit 3"}, "The window manager (mutter) could not be started: the window manager ended while starting (exit status 3); its last words: two."},
-		{"no bus", map[string]string{"dbus-daemon": "exec sleep 0.01 3>&-"}, "The message bus (dbus-daemon) could not be started: it did not say where it listens"},
+		{"no bus", map[string]string{"dbus-daemon": "echo >&3; exec /bin/sleep 30"}, "The message bus (dbus-daemon) could not be started: it did not say where it listens"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -170,6 +170,10 @@ func TestStartStop(t *testing.T) {
 	if err := s.Start(t.Context()); deskhand.CodeOf(err) != deskhand.Conflict {
 		t.Errorf("starting twice: %v", err)
 	}
+	await(t, s, "ready", isReady)
+	if s.Desktop() == nil {
+		t.Error("no desktop when ready")
+	}
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -185,6 +189,9 @@ func TestStartStop(t *testing.T) {
 		})
 	}
 	all.Wait()
+	for range 5 {
+		begin(t).Stop() // in the middle of starting
+	}
 	never, err := New(Config{Home: t.TempDir(), RuntimeDir: short(t)})
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,13 @@ import (
 	"github.com/deskhand/deskhand"
 )
 
-// maxInterval is the most blocks a restart interval can say it has.
-const maxInterval = 65535
+const (
+	// maxInterval is the most blocks a restart interval can say it has.
+	maxInterval = 65535
+	// intervalRows is the most rows of blocks in one: enough intervals that a
+	// goroutine which comes to a busy part of the picture does not work alone.
+	intervalRows = 16
+)
 
 // JPEG appends img to dst as a baseline JPEG without chroma subsampling, which
 // would blur coloured text. quality is 1 to 100, DefaultQuality when 0. Stripes
@@ -28,7 +33,7 @@ func JPEG(dst []byte, img *Image, quality int) ([]byte, error) {
 	tables := newQuantTables(quality)
 	stripes := cut(img.Size.W, img.Size.H, 8)
 	across := (img.Size.W + 7) / 8
-	rows := min((stripes[0].y1+7)/8, max(1, maxInterval/across))
+	rows := min((stripes[0].y1+7)/8, intervalRows, max(1, maxInterval/across))
 	stripes = inStripes(img.Size.H, 8*rows)
 	scans := make([]*scan, len(stripes))
 	each(stripes, func(i int, s stripe) {

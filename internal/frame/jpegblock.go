@@ -86,7 +86,7 @@ func flat(pix []byte, stride int) bool {
 // grey; the planes of colour are then not filled.
 func convert(planes *[3]block, pix []byte, stride int) (grey bool) {
 	var hue uint32
-	for y := range 8 {
+	for y := 0; y < 8 && hue&0xffff == 0; y++ {
 		row := pix[y*stride:][:32]
 		for x := 0; x < 32; x += 4 {
 			p := binary.LittleEndian.Uint32(row[x:])

@@ -25,13 +25,13 @@ func lines(in [][][3]float64, n int) [][][3]float64 {
 func sample(line [][3]float64, k, n, ch int) float64 {
 	ratio := float64(len(line)) / float64(n)
 	at := func(i int) float64 { return line[min(max(i, 0), len(line)-1)][ch] }
-	if ratio >= 1 { // integrate in steps far finer than a pixel
-		const steps = 200
+	if ratio >= 1 { // every pixel by what it has in common with the output's
+		lo, hi := float64(k)*ratio, float64(k+1)*ratio
 		var sum float64
-		for s := range steps {
-			sum += at(int((float64(k) + (float64(s)+0.5)/steps) * ratio))
+		for i := range line {
+			sum += at(i) * max(0, min(hi, float64(i+1))-max(lo, float64(i)))
 		}
-		return sum / steps
+		return sum / ratio
 	}
 	x := (float64(k)+0.5)*ratio - 0.5
 	i := int(math.Floor(x))

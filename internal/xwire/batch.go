@@ -77,6 +77,8 @@ func (b *Batch) Want() *Reply {
 	return r
 }
 
+const maxWords = 0xffff // of one request
+
 // end pads the request being built and fills in its length.
 func (b *Batch) end() {
 	if b.n == 0 {
@@ -85,7 +87,11 @@ func (b *Batch) end() {
 	for (len(b.buf)-b.start)%4 != 0 {
 		b.buf = append(b.buf, 0)
 	}
-	binary.LittleEndian.PutUint16(b.buf[b.start+2:], uint16((len(b.buf)-b.start)/4))
+	words := (len(b.buf) - b.start) / 4
+	if words > maxWords {
+		panic("xwire: a request of more than 262140 bytes") // unreachable unless a caller does not cut what it sends
+	}
+	binary.LittleEndian.PutUint16(b.buf[b.start+2:], uint16(words))
 }
 
 // Wait returns the reply, at least 32 bytes. An *Error is also that of a

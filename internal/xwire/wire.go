@@ -96,13 +96,17 @@ func Dial(ctx context.Context, c Config) (*Conn, error) {
 		sock.Close()
 		return nil, cmpCause(ctx, err)
 	}
+	return newConn(sock, setup, c.Event), nil
+}
+
+func newConn(sock net.Conn, setup Setup, event func([]byte)) *Conn {
 	conn := &Conn{
-		Setup: setup, sock: sock, read: bufio.NewReaderSize(sock, 16<<10), on: c.Event,
+		Setup: setup, sock: sock, read: bufio.NewReaderSize(sock, 16<<10), on: event,
 		done: make(chan struct{}), turn: make(chan struct{}, 1),
 	}
 	conn.turn <- struct{}{}
 	go conn.receive()
-	return conn, nil
+	return conn
 }
 
 // cmpCause returns the reason why ctx ended, or err when it did not.

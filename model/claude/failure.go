@@ -234,7 +234,7 @@ func (f failures) connection(err error) *model.Error {
 			return &model.Error{Code: deskhand.Unavailable, Retry: c.retry, Err: err, Message: fmt.Sprintf(c.sentence, f.host)}
 		}
 	}
-	if f.ambient && !isA[net.Error](err) {
+	if f.ambient && !isA[*url.Error](err) { // it failed before anything was sent
 		return &model.Error{Code: deskhand.Unauthenticated, Err: err,
 			Message: "No credentials could be had from the profile or workload identity of the environment. Check it, or set ANTHROPIC_API_KEY."}
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -200,7 +203,9 @@ func TestConnectionFaults(t *testing.T) {
 	}
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
-	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake is the point
+	secure.StartTLS()
 	defer secure.Close()
 	dropping := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	defer dropping.Close()
@@ -315,6 +320,27 @@ func TestNewRefuses(t *testing.T) {
 		if _, err := claude.New(tt.config); deskhand.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.part) {
 			t.Errorf("New(%+v): %v", tt.config, err)
 		}
+	}
+}
+
+// TestNoAmbientCredentials names a profile that does not exist. It sets the
+// environment, so it does not run beside others.
+func TestNoAmbientCredentials(t *testing.T) {
+	for _, name := range []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_FEDERATION_RULE_ID"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("ANTHROPIC_PROFILE", "no-such-profile")
+	config := claude.FromEnvironment(os.Getenv)
+	config.BaseURL = "http://127.0.0.1:1"
+	client, err := claude.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Reply(t.Context(), request("task"), nil)
+	failed := asModelError(t, err)
+	if failed.Code != deskhand.Unauthenticated || failed.Retry || !strings.HasPrefix(failed.Message, "No credentials could be had") {
+		t.Errorf("%+v, cause %v", failed, failed.Err)
 	}
 }
 

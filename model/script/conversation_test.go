@@ -32,6 +32,15 @@ func TestFaultsComeOnceThenTheReply(t *testing.T) {
 	}
 }
 
+func TestErrorEventWithoutAStream(t *testing.T) {
+	t.Parallel()
+	p := newPlayer(t, "-- error overloaded_error --\nBusy.\n-- model --\nhi\n")
+	p.wantStatus(529, "overloaded_error", "Busy.")
+	if reply := p.turn(); reply[0].(obj)["text"] != "hi" {
+		t.Errorf("reply %v", reply)
+	}
+}
+
 func (p *player) wantStatus(status int, kind, message string) {
 	p.t.Helper()
 	got, answer := p.post()
@@ -229,8 +238,7 @@ func TestServeStops(t *testing.T) {
 	}
 	p := newPlayer(t, twoTurns)
 	raw, _ := json.Marshal(p.body)
-	arrived := make(chan struct{})
-	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/messages", &signalling{bytes.NewReader(raw), arrived})
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/messages", bytes.NewReader(raw))
 	req.Header = p.header
 	transport := &http.Transport{}
 	failed := make(chan error, 1)
@@ -241,7 +249,11 @@ func TestServeStops(t *testing.T) {
 		}
 		failed <- err
 	}()
-	<-arrived
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for server.Left() > 0 { // until the reply is made and only the delay is left
+		<-tick.C
+	}
 	began := time.Now()
 	if err := stop(); err != nil {
 		t.Errorf("stop: %v", err)
@@ -256,20 +268,6 @@ func TestServeStops(t *testing.T) {
 		t.Errorf("second stop: %v", err)
 	}
 	transport.CloseIdleConnections()
-}
-
-// signalling is a body that tells when it was read to its end.
-type signalling struct {
-	io.Reader
-	done chan struct{}
-}
-
-func (s *signalling) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err == io.EOF {
-		close(s.done)
-	}
-	return n, err
 }
 
 // TestCacheLooksBackTwentyBlocks adds blocks between two markers.

@@ -33,6 +33,10 @@
 // there the server replies with wait and screenshot. docs/scripts.md has it all,
 // with an example.
 //
+// Not played, and refused in plain words: token counting, files and URLs as
+// images, WebP, documents, server tools, tool search, context editing,
+// compaction. The fields of browser_state blocks are not judged.
+//
 // Trust: requests are hostile by assumption; sizes are bounded and nothing
 // panics. Scripts are trusted no further than what they say to a loop.
 package script

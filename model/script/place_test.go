@@ -167,18 +167,20 @@ func TestSingleComputerTool(t *testing.T) {
 // TestAreasEndAtTheEdges has two areas that touch only where a row wraps.
 func TestAreasEndAtTheEdges(t *testing.T) {
 	t.Parallel()
-	img := image.NewRGBA(image.Rect(0, 0, 40, 40))
-	fill(img, image.Rect(20, 10, 40, 20), amber)
-	fill(img, image.Rect(0, 11, 12, 21), amber)
 	s, err := parseSelector([]string{"#F29F05"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found := s.areas(img); len(found) != 2 {
-		t.Errorf("areas %+v, want 2", found)
-	}
-	if r, ok := s.find(img); !ok || r != image.Rect(20, 10, 40, 20) {
-		t.Errorf("found %v, %v", r, ok)
+	for _, left := range []image.Rectangle{image.Rect(0, 11, 12, 21), image.Rect(0, 5, 12, 18)} {
+		img := image.NewRGBA(image.Rect(0, 0, 40, 40))
+		fill(img, image.Rect(20, 10, 40, 20), amber)
+		fill(img, left, amber)
+		if found := s.areas(img); len(found) != 2 {
+			t.Errorf("areas %+v, want 2", found)
+		}
+		if r, ok := s.find(img); !ok || r != image.Rect(20, 10, 40, 20) {
+			t.Errorf("found %v, %v", r, ok)
+		}
 	}
 }
 

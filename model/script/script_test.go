@@ -381,6 +381,33 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestThinkingIsShownAsAsked compares what a thinking line becomes.
+func TestThinkingIsShownAsAsked(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		thinking any
+		model    string
+		want     any // the thinking text; nil for no block
+	}{
+		{"the default leaves the words out", nil, "claude-sonnet-5-5", ""},
+		{"omitted", obj{"type": "adaptive", "display": "omitted"}, "claude-sonnet-5-5", ""},
+		{"summarized", obj{"type": "adaptive", "display": "summarized"}, "claude-sonnet-5-5", "first look"},
+		{"disabled", obj{"type": "disabled"}, "claude-sonnet-5", nil},
+		{"off unless asked for", nil, "claude-opus-4-8", nil},
+	}
+	for _, tt := range tests {
+		p := newPlayer(t, twoTurns)
+		if p.body["model"] = tt.model; tt.thinking != nil {
+			p.body["thinking"] = tt.thinking
+		}
+		first := p.turn()[0].(obj)
+		if got := first["thinking"]; got != tt.want || tt.want != nil && first["signature"] == "" {
+			t.Errorf("%s: %v, want %v", tt.name, first, tt.want)
+		}
+	}
+}
+
 func single(kind string) obj {
 	return obj{"type": kind, "name": "computer", "display_width_px": 1280, "display_height_px": 800}
 }

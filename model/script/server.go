@@ -184,6 +184,9 @@ func (p *performance) send(w http.ResponseWriter, id string) {
 	if f == nil {
 		f = &fault{}
 	}
+	if f.event != "" && !p.stream {
+		f = &fault{status: typeStatus(f.event), message: f.message} // there is no stream to break
+	}
 	switch {
 	case f.status != 0:
 		refused := &refusal{status: f.status, kind: statusType(f.status), message: f.message, header: map[string]string{}}

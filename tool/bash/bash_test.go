@@ -154,10 +154,12 @@ func TestStatePersists(t *testing.T) {
 	each(t, bash.Config{}, func(t *testing.T, s *shell) {
 		s.want("mkdir sub; cd sub; x=5; export Y=six; f() { echo f $1; }; alias g='echo g'; umask 027", "(no output)", false)
 		s.want("pwd; echo $x $Y; f 1; g 2; sh -c 'echo $Y'; umask", s.dir+"/sub\n5 six\nf 1\ng 2\nsix\n0027", false)
+		s.run("sleep 60 & echo $! > ../pid")
 		if r := s.raw(`{"restart":true}`); r.Content[0].Text != "Bash session restarted" || r.IsError {
 			t.Errorf("restart: %+v", r)
 		}
 		s.want("pwd; echo [$x$Y]", s.dir+"\n[]", false)
+		s.want("ps -o stat= -p $(cat pid) | grep -v Z || echo ended", "ended", false)
 	})
 }
 
@@ -370,6 +372,19 @@ func TestNothingStarts(t *testing.T) {
 	}
 }
 
+func TestCommandThatCannotBegin(t *testing.T) {
+	t.Parallel()
+	each(t, bash.Config{}, func(t *testing.T, s *shell) {
+		s.run("ulimit -n 3")
+		s.want("echo hi", "Error: The command was not run: the shell cannot open files any more. Use restart for a new session.", true)
+		s.raw(`{"restart":true}`)
+		s.want("echo hi", "hi", false)
+		// what a spare program of the tool's own dies of must not cost a command
+		s.run("pkill -f 'read -r marke[r]'; true")
+		s.want("echo hi", "hi", false)
+	})
+}
+
 func TestLongCommand(t *testing.T) {
 	t.Parallel()
 	each(t, bash.Config{}, func(t *testing.T, s *shell) {
@@ -401,6 +416,9 @@ func BenchmarkCommand(b *testing.B) {
 				b.Fatal(err)
 			}
 			for b.Loop() {
+				b.StopTimer()
+				<-time.After(50 * time.Millisecond) // a model thinks for longer
+				b.StartTimer()
 				if r, err := t.Run(context.Background(), deskhand.Call{Name: "bash", Input: json.RawMessage(`{"command":"echo hi"}`)}); err != nil || r.IsError {
 					b.Fatal(r, err)
 				}

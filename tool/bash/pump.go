@@ -56,6 +56,54 @@ func startPump(ctx context.Context, sb sandbox.Sandbox, limit int, readers *sync
 	return p, nil
 }
 
+// spare is a pump that is being started for the next command, while the model
+// thinks: it takes longer than the rest of a short command.
+type spare struct {
+	ready chan struct{} // closed when pump and err are set
+	pump  *pump
+	err   error
+}
+
+func (s *session) preparePump(limit int) {
+	next := &spare{ready: make(chan struct{})}
+	s.next = next
+	s.readers.Go(func() {
+		defer close(next.ready)
+		next.pump, next.err = startPump(context.Background(), s.sandbox, limit, s.readers) // bounded by startLimit
+	})
+}
+
+// takePump returns a pump for a command: the spare one, or a new one when that
+// did not start or did not live.
+func (s *session) takePump(ctx context.Context, limit int) (*pump, error) {
+	if next := s.next; next != nil {
+		select {
+		case <-next.ready:
+		case <-ctx.Done():
+			return nil, deskhand.E("bash: output", deskhand.Canceled, context.Cause(ctx))
+		}
+		s.next = nil
+		if next.err == nil && !closed(next.pump.out.sealed) && !closed(next.pump.err.sealed) {
+			return next.pump, nil
+		}
+	}
+	return startPump(ctx, s.sandbox, limit, s.readers)
+}
+
+// dropPump ends the spare pump.
+func (s *session) dropPump() error {
+	next := s.next
+	s.next = nil
+	if next == nil {
+		return nil
+	}
+	<-next.ready
+	if next.err != nil {
+		return nil // it never was
+	}
+	return next.pump.process.Kill()
+}
+
 // finish marks the end of the streams and waits until all that was printed
 // before it has been read.
 func (p *pump) finish() error {

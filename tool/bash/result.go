@@ -14,14 +14,20 @@ type done struct {
 	pid      string // of the shell
 	out, err *capture
 	status   int  // -1: the shell was ended before it could say
+	began    bool // the shell could open the command's streams and read it
 	timedOut bool // the command was stopped at the time limit
 	ended    bool // the shell is gone
 }
+
+const notBegun = "Error: The command was not run: the shell cannot open files any more. Use restart for a new session."
 
 // result words it: what was printed, what was printed as errors, how it ended.
 // A status other than 0 is an error result, as with the reference tools: the
 // model must not have to look for it.
 func (d done) result(c Config) deskhand.Result {
+	if !d.began && !d.ended && !d.timedOut {
+		return deskhand.Failure(notBegun)
+	}
 	stdout, stderr := d.out.text(), d.quiet(d.err.text())
 	var parts []string
 	if stdout != "" {

@@ -25,6 +25,7 @@ type session struct {
 	readers *sync.WaitGroup
 	over    chan struct{} // closed when the shell has ended
 	exit    sandbox.Exit  // how, once it has
+	next    *spare        // the pump of the next command; nil when none was prepared
 
 	mu   sync.Mutex
 	call *exchange // nil between calls
@@ -84,7 +85,7 @@ func start(ctx context.Context, sb sandbox.Sandbox, c Config, readers *sync.Wait
 func (s *session) close() error {
 	err := s.process.Kill()
 	_ = s.process.Stdin().Close() // the shell is gone
-	return err
+	return errors.Join(err, s.dropPump())
 }
 
 // maxLine bounds a line of the shell's own stdout; what it says is short.
@@ -150,19 +151,19 @@ func (s *session) say(text string) {
 	s.readers.Go(func() { _, _ = io.WriteString(s.process.Stdin(), text) }) // a shell that is gone is noticed by its stdout
 }
 
-// commandText is what the shell reads for one command: the jobs there are, the
-// command with streams of its own, and its status.
+// commandText is what the shell reads for one command: the jobs there are, that
+// it begins if its streams can be opened, the command, and its status.
 func commandText(command, tag, pump string) string {
 	quoted := "'" + strings.ReplaceAll(command, "'", `'\''`) + "'"
-	return "PS1= PS2= PROMPT_COMMAND=\n" +
-		`\builtin jobs -p; \builtin printf 'begin %s\n' ` + tag + "\n" +
-		fmt.Sprintf(`{ \builtin eval %s; } </dev/null >/proc/%s/fd/1 2>/proc/%s/fd/2`, quoted, pump, pump) + "\n" +
+	streams := fmt.Sprintf("</dev/null >/proc/%s/fd/1 2>/proc/%s/fd/2", pump, pump)
+	return "PS1= PS2= PROMPT_COMMAND=\n" + `\builtin jobs -p` + "\n" +
+		`if \builtin : ` + streams + `; then \builtin printf 'begin %s\n' ` + tag + "; { \\builtin eval " + quoted + "; } " + streams + "; fi\n" +
 		`\builtin printf 'end %s %d\n' ` + tag + ` "$?"` + "\n"
 }
 
 // run performs one command.
 func (s *session) run(ctx context.Context, command string, c Config) (done, error) {
-	p, err := startPump(ctx, s.sandbox, c.MaxOutput, s.readers)
+	p, err := s.takePump(ctx, c.MaxOutput)
 	if err != nil {
 		return done{}, err
 	}
@@ -187,8 +188,11 @@ func (s *session) run(ctx context.Context, command string, c Config) (done, erro
 	err = s.confirm(x, &d)
 	err = errors.Join(err, p.finish())
 	s.mu.Lock()
-	s.call = nil
+	d.began, s.call = x.began, nil
 	s.mu.Unlock()
+	if !d.ended {
+		s.preparePump(c.MaxOutput)
+	}
 	if ctx.Err() != nil {
 		return d, deskhand.E("bash: command", deskhand.Canceled, context.Cause(ctx))
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/desktop/fake"
 	"github.com/deskhand/deskhand/tool/computer"
 )
 
@@ -203,7 +205,12 @@ func FuzzRun(f *testing.F) {
 		if fields.Duration != nil {
 			name = strings.NewReplacer("wait", "zoom", "hold_key", "zoom").Replace(name) // it would really wait
 		}
-		tl, d := open(t, computer.Config{})
+		d := fake.New(deskhand.Size{W: 200, H: 150})
+		t.Cleanup(func() { _ = d.Close() })
+		tl, err := computer.New(d, computer.Config{Model: deskhand.Size{W: 100, H: 75}, Settle: brief})
+		if err != nil {
+			t.Fatal(err)
+		}
 		r := run(t, tl, name, input)
 		if !r.IsError {
 			return
