@@ -104,6 +104,7 @@ var adders = map[deskhand.Kind]func(*Story, deskhand.Event) error{
 	deskhand.KindCallFinished: adder(func(s *Story, _ deskhand.Event, d deskhand.CallFinished) {
 		c := s.call(deskhand.Call{ID: d.CallID})
 		c.Finished, c.Result, c.Duration = true, d.Result, time.Duration(d.DurationMS)*time.Millisecond
+		c.Result.Content = append(c.Result.Content, d.Observed...) // what was seen after a failure belongs to it
 	}),
 	deskhand.KindHumanMessage: adder(func(s *Story, _ deskhand.Event, d deskhand.HumanMessage) {
 		s.item(Item{Message: d.Text})

@@ -16,7 +16,7 @@ type conversation struct {
 	setup   string         // digest of system, tools and model
 	history []string       // digests of the blocks of the newest request
 	replies map[int]string // digest of the reply that stands as the nth assistant message
-	empty   map[int]int    // step that replied with nothing → blocks of the request it answered
+	empty   map[int]int    // step whose reply cannot stand in a history → blocks of the request it answered
 	failed  map[int]int    // step → faults played
 	open    bool           // the newest request got a fault instead of a reply
 	given   int            // steps that have been replied
@@ -179,6 +179,22 @@ func (c *conversation) perform(s *Server, r *request) (*performance, error) {
 	return p, nil
 }
 
+// answerable reports whether a reply can stand in a history at all: results
+// could not be matched to calls that share an id or have none.
+func answerable(reply []*content) bool {
+	seen := map[string]bool{"": true}
+	for _, b := range reply {
+		if b.Type != "tool_use" {
+			continue
+		}
+		if seen[b.ID] {
+			return false
+		}
+		seen[b.ID] = true
+	}
+	return true
+}
+
 // remember notes a reply, so that its echo can be compared.
 func (c *conversation) remember(r *request, a answer, at position) error {
 	c.open = false
@@ -187,7 +203,7 @@ func (c *conversation) remember(r *request, a answer, at position) error {
 	if err != nil {
 		return errors.New("script: the reply cannot be read back")
 	}
-	if len(content) == 0 {
+	if len(content) == 0 || !answerable(content) {
 		c.open = true
 		c.empty[at.step] = len(c.history)
 		return nil
