@@ -1,8 +1,22 @@
 package main
 
 import (
+	"os"
+	"runtime"
+
 	"github.com/deskhand/deskhand/demo"
 )
+
+// init keeps the guest's main goroutine on the process's first thread, which it
+// reaps orphans on. The runtime holds it there while packages are initialised
+// and lets go before main, so that this is the only place to ask.
+//
+//nolint:gochecknoinits // see above
+func init() {
+	if len(os.Args) > 1 && os.Args[1] == "guest" {
+		runtime.LockOSThread()
+	}
+}
 
 type guestCmd struct {
 	Args []string `arg:"" optional:""`

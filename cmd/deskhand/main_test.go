@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("DESKHAND_HOME", e.Getenv("WORK")+"/state")
 			e.Setenv("HOME", e.Getenv("WORK"))
 			e.Setenv("LANG", "C.UTF-8")
+			e.Defer(func() { endDesktops(desktops{e.Getenv("WORK") + "/state/desktops"}) })
 			api := httptest.NewServer(http.HandlerFunc(refuse))
 			e.Defer(api.Close)
 			e.Setenv("API", api.URL)
@@ -52,6 +54,17 @@ func TestScripts(t *testing.T) {
 			"says":   says,
 		},
 	})
+}
+
+// endDesktops ends what a script that failed halfway left up.
+func endDesktops(d desktops) {
+	all, err := d.list()
+	for _, h := range all {
+		err = errors.Join(err, d.end(h))
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		panic(err)
+	}
 }
 
 // refuse is an API that answers what the first part of the path says:
