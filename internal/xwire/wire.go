@@ -139,6 +139,9 @@ func (c *Conn) NewID() uint32 {
 // Send writes the batch, with one write.
 func (c *Conn) Send(ctx context.Context, b *Batch) error {
 	b.end()
+	if ctx.Err() != nil { // the choice below is by chance when several are ready
+		return context.Cause(ctx)
+	}
 	select {
 	case <-c.turn:
 	case <-ctx.Done():
