@@ -41,9 +41,9 @@ check: ## everything a change must pass
 	$(GO) mod tidy -diff
 	$(GO) test -race -timeout 9m ./...
 
-bench: ## measure, beside the usual tools on the same display
+bench: build ## measure, beside the usual tools on the same display
 	@scripts/setup test
-	@$(GO) run ./bench
+	@$(GO) run ./bench $(ARGS)
 
 fmt: ## format all Go files
 	@$(GO) run cmd/gofmt -w $$(git ls-files '*.go')

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/engine"
@@ -49,9 +50,23 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 	if c.keep {
 		return c.kept(ctx, t, tools)
 	}
+	logs, err := c.app.logs(t.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		return nil, deskhand.Errorf("", deskhand.Unavailable, "%s cannot be made (%s): point DESKHAND_HOME at a directory of your own", logs, cause(err))
+	}
 	return machine.Up(ctx, machine.Config{
-		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()), Computer: tools,
+		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()), Computer: tools, Logs: logs,
 	})
+}
+
+// logs is where the programs of a task's desktop write what they say; it stays
+// until the task is removed.
+func (a *app) logs(id deskhand.TaskID) (string, error) {
+	home, err := a.homePath()
+	return filepath.Join(home, "logs", string(id)), err
 }
 
 // kept makes a computer of a desktop that a process of its own keeps up, also

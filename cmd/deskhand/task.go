@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"text/tabwriter"
 	"time"
 
@@ -127,6 +128,13 @@ func (c *taskRmCmd) Run(ctx context.Context, a *app) error {
 	for _, t := range tasks {
 		if err := st.Remove(ctx, t.ID); err != nil {
 			return err
+		}
+		logs, err := a.logs(t.ID)
+		if err != nil {
+			return err
+		}
+		if err := os.RemoveAll(logs); err != nil { // never through a link
+			return deskhand.Errorf("", deskhand.Unavailable, "the logs in %s could not be removed (%s)", logs, cause(err))
 		}
 		fmt.Fprintf(a.stdout, "Removed %s.\n", t.ID)
 	}

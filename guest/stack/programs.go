@@ -62,6 +62,8 @@ func knownPrograms(c Config) []known {
 		{Browser, "google-chrome", chromium, blank},
 		{Browser, "firefox-esr", firefox, blank},
 		{Browser, "firefox", firefox, blank},
+		{Browser, "epiphany-browser", nil, nil}, // the one browser of Ubuntu that is not a snap
+		{Browser, "epiphany", nil, nil},
 		{Terminal, "xfce4-terminal", []string{"--disable-server"}, nil},
 		{Terminal, "mate-terminal", []string{"--disable-factory"}, nil},
 		{Terminal, "lxterminal", []string{"--no-remote"}, nil},
