@@ -39,7 +39,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "reap" {
 		syscall.Exit(reapProgram())
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m,
+		// How net/http lingers for half a second after refusing a request; it ends by itself.
+		goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
 // display is a Display in the test's hands.
