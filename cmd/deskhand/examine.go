@@ -144,6 +144,9 @@ func (f font) look(ctx context.Context) finding {
 	}
 	if families := strings.TrimSpace(string(out)); families != "" {
 		first, _, _ := strings.Cut(firstLine(families), ",")
+		if best, err := exec.CommandContext(ctx, "fc-match", "-f", "%{family[0]}", "sans"+f.pattern).Output(); err == nil {
+			first = firstLine(string(best)) // what programs will take
+		}
 		found.OK, found.Detail, found.Mend, found.Apt = true, first, "", ""
 	}
 	return found

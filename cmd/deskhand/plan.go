@@ -196,7 +196,7 @@ func (c *runCmd) withoutKey(a *app, p *plan) error {
 		return deskhand.Errorf("", deskhand.Unauthenticated,
 			"there is no API key for this task: set ANTHROPIC_API_KEY, play a script with --model script:FILE, or add --demo to see the built-in demonstration")
 	}
-	a.say("No ANTHROPIC_API_KEY: playing the built-in demonstration instead of a model.")
+	a.say("No ANTHROPIC_API_KEY: playing the built-in demonstration instead of a model. Prices are what the model would cost; nothing is charged.")
 	p.script, p.check = &scriptFile{"demonstration", demo.Script}, true
 	p.task.Text = demo.Task
 	return nil
