@@ -12,6 +12,7 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/demo"
+	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/model/claude"
 	"github.com/deskhand/deskhand/model/script"
@@ -68,7 +69,13 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if p.task.System, err = systemText(c.System); err != nil {
 		return plan{}, err
 	}
-	return p, c.chooseModel(a, &p)
+	if err := c.chooseModel(a, &p); err != nil {
+		return p, err
+	}
+	if p.check && c.Sandbox == string(machine.None) {
+		return p, usage("the demonstration writes to /home/user inside its sandbox: leave out --sandbox none, or give a task of your own")
+	}
+	return p, nil
 }
 
 // unsupported returns an error for each flag whose machinery is not there yet.
