@@ -53,6 +53,14 @@ var entries = map[string]string{
 	"bash_20241022": "computer-use-2024-10-22",
 }
 
+// Versions returns the types of the tools array that this package can stand
+// behind, the newest first.
+func Versions() []string {
+	kinds := slices.Sorted(maps.Keys(entries))
+	slices.Reverse(kinds)
+	return kinds
+}
+
 const (
 	name       = "bash"
 	maxCommand = 1 << 20 // bytes
@@ -80,7 +88,7 @@ func New(sb sandbox.Sandbox, c Config) (*Bash, error) {
 	c = c.withDefaults()
 	beta, ok := entries[c.Version]
 	if !ok {
-		return nil, deskhand.Errorf("bash tool", deskhand.Invalid, "there is no version %q; the versions are %s", c.Version, strings.Join(slices.Sorted(maps.Keys(entries)), ", "))
+		return nil, deskhand.Errorf("bash tool", deskhand.Invalid, "there is no version %q; the versions are %s", c.Version, strings.Join(Versions(), ", "))
 	}
 	if c.Timeout < 0 || c.MaxOutput < 0 {
 		return nil, deskhand.Errorf("bash tool", deskhand.Invalid, "the time limit and the output limit must be positive")

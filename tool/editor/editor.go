@@ -67,6 +67,14 @@ var versions = map[string]version{
 	"text_editor_20241022": {name: older, insert: insertTextOnce, commands: five, beta: "computer-use-2024-10-22"},
 }
 
+// Versions returns the types of the tools array that this package can stand
+// behind, the newest first.
+func Versions() []string {
+	kinds := slices.Sorted(maps.Keys(versions))
+	slices.Reverse(kinds)
+	return kinds
+}
+
 // Editor is the tool. Calls are performed one at a time.
 type Editor struct {
 	sandbox sandbox.Sandbox
@@ -86,7 +94,7 @@ func New(sb sandbox.Sandbox, c Config) (*Editor, error) {
 	v, ok := versions[c.Version]
 	switch {
 	case !ok:
-		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "there is no version %q; the versions are %s", c.Version, strings.Join(slices.Sorted(maps.Keys(versions)), ", "))
+		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "there is no version %q; the versions are %s", c.Version, strings.Join(Versions(), ", "))
 	case c.MaxCharacters < 0 || c.MaxCharacters > 0 && !v.limit:
 		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "%s takes no max_characters of %d", c.Version, c.MaxCharacters)
 	}
