@@ -13,7 +13,9 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox"
+	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
+	"github.com/deskhand/deskhand/tool/editor"
 )
 
 // guestMain is the guest program with the display stack.
@@ -45,18 +47,21 @@ func loudly(w io.Writer) {
 
 // Up implements engine.Computers.
 func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, error) {
-	tools := computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)}
-	if c.keep {
-		return c.kept(ctx, t, tools)
+	cfg := machine.Config{
+		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()),
+		Computer: computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)},
+		Bash:     bash.Config{Version: c.info.Bash},
+		Editor:   editor.Config{Version: c.info.Editor},
 	}
-	return machine.Up(ctx, machine.Config{
-		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()), Computer: tools,
-	})
+	if c.keep {
+		return c.kept(ctx, t, cfg)
+	}
+	return machine.Up(ctx, cfg)
 }
 
 // kept makes a computer of a desktop that a process of its own keeps up, also
 // after the task and this process have ended.
-func (c computers) kept(ctx context.Context, t deskhand.Task, tools computer.Config) (engine.Computer, error) {
+func (c computers) kept(ctx context.Context, t deskhand.Task, cfg machine.Config) (engine.Computer, error) {
 	h, err := c.app.hold(ctx, "task-"+string(t.ID), t.Screen, t.Sandbox)
 	if err != nil {
 		return nil, err
@@ -65,5 +70,5 @@ func (c computers) kept(ctx context.Context, t deskhand.Task, tools computer.Con
 	if err != nil {
 		return nil, err
 	}
-	return machine.Attach(ctx, d.attach(h), machine.Config{Computer: tools})
+	return machine.Attach(ctx, d.attach(h), cfg)
 }
