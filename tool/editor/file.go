@@ -154,11 +154,3 @@ func (e *Editor) replace(ctx context.Context, d *document, data []byte) (sandbox
 }
 
 func (e *Editor) remember(p string, info sandbox.FileInfo) { e.seen[path.Clean(p)] = info }
-
-// lines cuts text into its lines. A final line feed ends a line and starts none.
-func lines(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-}
