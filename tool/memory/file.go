@@ -1,21 +1,28 @@
 package memory
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
 
+// lockEvery is how often a lock is tried that another process holds: one of a
+// file cannot be waited for with a context.
+const lockEvery = 2 * time.Millisecond
+
 // locked runs f while nobody else, in this process or another, has the memory.
-func (m *Memory) locked(f func() error) error {
+func (m *Memory) locked(ctx context.Context, f func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	dir, err := m.root.Open(".")
@@ -23,13 +30,24 @@ func (m *Memory) locked(f func() error) error {
 		return err
 	}
 	defer dir.Close() // which lets go of the lock
-	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
-		err = unix.Flock(int(dir.Fd()), unix.LOCK_EX) // calls are short, so nobody waits long
+	ctx, cancel := context.WithTimeoutCause(ctx, m.config.Wait, fmt.Errorf("another process held the memory for %s", m.config.Wait))
+	defer cancel()
+	again := time.NewTicker(lockEvery)
+	defer again.Stop()
+	for {
+		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f()
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return f()
 }
 
 // sweep removes what a crash left half written.

@@ -18,6 +18,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/tool"
@@ -25,11 +26,12 @@ import (
 
 // Config says where a project's memory lies and how large it may grow.
 type Config struct {
-	Dir      string       // of the host; made when it is not there. Required
-	MaxFile  int          // bytes of one file; default 1 MiB
-	MaxTotal int64        // bytes of all files; default 32 MiB
-	MaxFiles int          // files and directories; default 1000
-	Log      *slog.Logger // default: nothing is logged
+	Dir      string        // of the host; made when it is not there. Required
+	MaxFile  int           // bytes of one file; default 1 MiB
+	MaxTotal int64         // bytes of all files; default 32 MiB
+	MaxFiles int           // files and directories; default 1000
+	Wait     time.Duration // for another process to be done with its call; default 10s
+	Log      *slog.Logger  // default: nothing is logged
 }
 
 func (c Config) withDefaults() Config {
@@ -41,6 +43,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxFiles == 0 {
 		c.MaxFiles = 1000
+	}
+	if c.Wait == 0 {
+		c.Wait = 10 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -68,7 +73,7 @@ type Memory struct {
 // none. Unavailable: it cannot be made or opened.
 func New(c Config) (*Memory, error) {
 	c = c.withDefaults()
-	if c.Dir == "" || c.MaxFile < 0 || c.MaxTotal < 0 || c.MaxFiles < 0 {
+	if c.Dir == "" || c.MaxFile < 0 || c.MaxTotal < 0 || c.MaxFiles < 0 || c.Wait < 0 {
 		return nil, deskhand.Errorf(op, deskhand.Invalid, "a memory needs a directory and limits that are positive")
 	}
 	entry, err := json.Marshal(struct {
@@ -86,7 +91,7 @@ func New(c Config) (*Memory, error) {
 		return nil, deskhand.Errorf(op, deskhand.Unavailable, "the directory of the memory cannot be opened: %w", err)
 	}
 	m := &Memory{config: c, spec: tool.Spec{Name: name, Entry: entry}, root: root}
-	if err := m.locked(m.sweep); err != nil {
+	if err := m.locked(context.Background(), m.sweep); err != nil {
 		return nil, errors.Join(deskhand.E(op, deskhand.Unavailable, err), root.Close())
 	}
 	return m, nil
@@ -113,12 +118,14 @@ func (m *Memory) Run(ctx context.Context, call deskhand.Call) (deskhand.Result, 
 		return tool.InvalidInput(name, problem), nil
 	}
 	var text string
-	err := m.locked(func() (err error) {
+	err := m.locked(ctx, func() (err error) {
 		text, err = c.run(m, a)
 		return err
 	})
 	var said refusal
 	switch {
+	case err != nil && ctx.Err() != nil: // told to stop while it waited; nothing was done
+		return deskhand.Result{}, deskhand.E(op, deskhand.Canceled, err)
 	case err == nil:
 		return deskhand.Text(text), nil
 	case errors.As(err, &said):

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -260,6 +261,43 @@ func TestSharedByProcesses(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestHeldByAnother: a call waits for the other process, and stops waiting when
+// it is told to or when that takes too long.
+func TestHeldByAnother(t *testing.T) {
+	t.Parallel()
+	n := open(t, memory.Config{Wait: 200 * time.Millisecond})
+	holder, err := os.Open(n.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	if err := syscall.Flock(int(holder.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() {
+		_, err := n.m.Run(ctx, deskhand.Call{Input: json.RawMessage(`{"command":"view","path":"/memories"}`)})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	cancel()
+	if err := <-done; deskhand.CodeOf(err) != deskhand.Canceled {
+		t.Error(err)
+	}
+	n.want(`{"command":"view","path":"/memories"}`, "Error: The memory cannot be read or written now. Go on without it.", true)
+	if err := syscall.Flock(int(holder.Fd()), syscall.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	if r := n.call(`{"command":"view","path":"/memories"}`); r.IsError {
+		t.Errorf("%+v", r)
 	}
 }
 
