@@ -81,16 +81,16 @@ func (a *Agent) refused(ctx context.Context, st *State, i int) string {
 	return inputFault(c.Input)
 }
 
-// halted returns why call i of a toolset must not run after what happened to
-// the toolset's other calls of this turn, or "".
+// halted returns why call i must not run after what happened to the other
+// calls to its tool in this turn, or "". Only tools with a text for it halt.
 func halted(calls []call, i int, spec tool.Spec) string {
-	if !spec.Toolset {
+	if spec.Halt == "" {
 		return ""
 	}
 	for j, c := range calls {
-		broken := c.Toolset == "" && c.Name == spec.Name
+		broken := spec.Toolset && c.Toolset == "" && c.Name == spec.Name
 		switch {
-		case j < i && (broken || c.Toolset == spec.Name && c.result.IsError):
+		case j < i && (broken || c.sameTool(calls[i]) && c.result.IsError):
 			return spec.Halt
 		case j > i && broken:
 			return otherFault

@@ -29,6 +29,7 @@ var update = flag.Bool("update", false, "write what happened into testdata")
 //	-- tools --    what a call answers, "toolset.member answer" or "name answer"
 //	               a line (see answers); "observe answer" for what is seen after
 //	               a batch. Default: text ok, observe nothing
+//	-- single --   the computer is one tool that is called by its own name
 //	-- gate --     "name outcome" a line; default: allow
 //	-- model --    one reply, a block a line: "text …", "call ID TOOLSET NAME INPUT"
 //	               (TOOLSET "-" for none), "broken ID NAME INPUT", "raw JSON", "stop REASON",
@@ -49,6 +50,7 @@ type script struct {
 	sent    []string         // requests, rendered
 	ran     []string
 	deltas  int
+	single  bool
 }
 
 // TestScripts plays every script in testdata.
@@ -90,6 +92,8 @@ func play(t *testing.T, file string) {
 				name, answer, _ := strings.Cut(l, " ")
 				s.answers[name] = answer
 			}
+		case "single":
+			s.single = true
 		case "gate":
 			for _, l := range lines {
 				name, outcome, _ := strings.Cut(l, " ")
@@ -199,7 +203,7 @@ func (s *script) putLines(lines []string) {
 }
 
 func (s *script) agent() *Agent {
-	computer := &recorder{s: s, spec: tool.Spec{Name: "computer", Toolset: true, Entry: json.RawMessage(`{"type":"computer_toolset"}`), Halt: "Not executed: an earlier computer action in this turn failed."}}
+	computer := &recorder{s: s, spec: tool.Spec{Name: "computer", Toolset: !s.single, Entry: json.RawMessage(`{"type":"computer_toolset"}`), Halt: "Not executed: an earlier computer action in this turn failed."}}
 	browser := &recorder{s: s, spec: tool.Spec{Name: "browser", Toolset: true, Entry: json.RawMessage(`{"type":"browser_toolset"}`), Halt: "Not executed: an earlier action in this turn failed."}}
 	bash := &recorder{s: s, spec: tool.Spec{Name: "bash", Entry: json.RawMessage(`{"type":"bash"}`), Beta: "bash-beta"}}
 	set, err := tool.NewSet(observing{computer}, browser, bash)

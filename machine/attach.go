@@ -8,7 +8,7 @@ import (
 )
 
 // Attach makes a computer of a place whose desktop somebody else started and
-// keeps up. Of c only Computer and Log count. Close leaves the desktop as it
+// keeps up. Of c only the tools and Log count. Close leaves the desktop as it
 // is and ends the connections. place is closed when Attach fails.
 //
 // Errors: as for Up.

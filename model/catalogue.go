@@ -41,7 +41,7 @@ type Info struct {
 
 // Thinking is a rule for the thinking field of a request.
 type Thinking struct {
-	Send    string   // the field's value as deskhand sends it; empty sends none
+	Send    string   // the field's value as deskhand sends it, JSON; empty sends none
 	Accepts []string // values of thinking.type
 	Capped  []string // of those, the ones that need an effort of at most high
 	Default string   // what happens without the field: "on" or "off"
@@ -49,8 +49,9 @@ type Thinking struct {
 
 // Price is what tokens cost for prompts up to a length, in USD per million.
 type Price struct {
-	UpTo          int // tokens of the whole prompt; 0 is without bound
-	Input, Output float64
+	UpTo   int     `json:"up_to,omitempty"` // tokens of the whole prompt; 0 is without bound
+	Input  float64 `json:"input"`
+	Output float64 `json:"output"`
 }
 
 // Multiples of the input price. The API's price list names a lower read price
@@ -63,25 +64,51 @@ const (
 	million      = 1e6
 )
 
+// Catalogue is a table of models: the zero Catalogue is the built-in one, Merge
+// makes others. It does not change and may be used concurrently.
+type Catalogue struct {
+	rows []Info // nil: the built-in ones
+}
+
+func (c Catalogue) all() []Info {
+	if c.rows == nil {
+		return catalogue()
+	}
+	return c.rows
+}
+
 // Lookup returns what is known of the model with this id, dated or not. An
 // unknown one is a NotFound error that names what comes close.
-func Lookup(id string) (Info, error) {
-	for _, m := range catalogue() {
+func (c Catalogue) Lookup(id string) (Info, error) {
+	if m, ok := c.find(id); ok {
+		return m, nil
+	}
+	return Info{}, deskhand.Errorf("", deskhand.NotFound, "There is no model %q. %s", id, suggestion(id, c.IDs()))
+}
+
+func (c Catalogue) find(id string) (Info, bool) {
+	for _, m := range c.all() {
 		if id != "" && (m.ID == id || m.Dated == id) {
-			return m, nil
+			return m, true
 		}
 	}
-	return Info{}, deskhand.Errorf("", deskhand.NotFound, "There is no model %q. %s", id, suggestion(id))
+	return Info{}, false
 }
 
 // IDs returns the ids of all known models, newest generation first.
-func IDs() []string {
+func (c Catalogue) IDs() []string {
 	var ids []string
-	for _, m := range catalogue() {
+	for _, m := range c.all() {
 		ids = append(ids, m.ID)
 	}
 	return ids
 }
+
+// Lookup looks into the built-in catalogue.
+func Lookup(id string) (Info, error) { return Catalogue{}.Lookup(id) }
+
+// IDs returns the ids of the built-in catalogue.
+func IDs() []string { return Catalogue{}.IDs() }
 
 // Accepts reports whether the model accepts a computer tool of this type.
 func (m Info) Accepts(toolType string) bool { return slices.Contains(m.Computer, toolType) }
@@ -109,13 +136,13 @@ func (m Info) priceOf(prompt int64) Price {
 // maxClose is how many near names a refusal offers.
 const maxClose = 3
 
-func suggestion(id string) string {
+func suggestion(id string, ids []string) string {
 	type near struct {
 		id   string
 		dist int
 	}
 	var all []near
-	for _, known := range IDs() {
+	for _, known := range ids {
 		all = append(all, near{known, distance(strings.ToLower(id), known)})
 	}
 	slices.SortStableFunc(all, func(a, b near) int { return a.dist - b.dist })
@@ -126,7 +153,7 @@ func suggestion(id string) string {
 		}
 	}
 	if len(names) == 0 || len(id) > 100 {
-		return fmt.Sprintf("Choose one of %s.", strings.Join(IDs(), ", "))
+		return fmt.Sprintf("Choose one of %s.", strings.Join(ids, ", "))
 	}
 	return fmt.Sprintf("Did you mean %s?", strings.Join(names, " or "))
 }

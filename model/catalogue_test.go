@@ -45,6 +45,9 @@ func TestCatalogueRowsAreWhole(t *testing.T) {
 			m.MaxTokens > m.MaxOutput || m.MaxTokens == 0 || m.MinCache == 0 || len(m.Thinking.Accepts) == 0 {
 			t.Errorf("%s: incomplete: %+v", m.ID, m)
 		}
+		if fault := m.fault(); fault != "" {
+			t.Errorf("%s: %s", m.ID, fault)
+		}
 		if last := m.Prices[len(m.Prices)-1]; last.UpTo != 0 {
 			t.Errorf("%s: no price for long prompts", m.ID)
 		}

@@ -9,9 +9,9 @@ import (
 // Limits is how large an image a model looks at. An image over them is refused
 // with the computer toolset, and shrunk unasked with older tools.
 type Limits struct {
-	MaxEdge   int // pixels of the longer side, rounded up to whole patches
-	MaxTokens int
-	MaxSide   int // pixels of each side as they are; 0 is no bound
+	MaxEdge   int `json:"max_edge"` // pixels of the longer side, rounded up to whole patches
+	MaxTokens int `json:"max_tokens"`
+	MaxSide   int `json:"-"` // pixels of each side as they are; 0 is no bound
 }
 
 const (

@@ -42,5 +42,5 @@ type Spec struct {
 	Toolset bool            // calls carry toolset_name and a member's name
 	Entry   json.RawMessage // the entry exactly as sent
 	Beta    string          // anthropic-beta header the entry needs; empty for none
-	Halt    string          // toolset: text answering the calls after a failed one
+	Halt    string          // text answering the calls of a turn after a failed one; empty: they run. A toolset has one
 }

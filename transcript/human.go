@@ -57,6 +57,7 @@ var humans = map[string]func(input) string{
 // 512,742", `type "Grüße"`, "bash ls -l". A call it does not know, or whose
 // input is malformed, is its name and its input as the model wrote it.
 func Human(c deskhand.Call) string {
+	c = asMember(c)
 	if f, known := humans[c.Toolset+"/"+c.Name]; known {
 		var in input
 		if json.Unmarshal(c.Input, &in) == nil {
@@ -74,6 +75,19 @@ func Human(c deskhand.Call) string {
 	return plaintext.Line(name + " " + short.String())
 }
 
+// asMember returns a call to a single computer tool as one to the member that
+// its action names. Other calls are returned as they are.
+func asMember(c deskhand.Call) deskhand.Call {
+	var in struct {
+		Action string `json:"action"`
+	}
+	if c.Toolset != "" || c.Name != "computer" || json.Unmarshal(c.Input, &in) != nil || humans["computer/"+in.Action] == nil {
+		return c
+	}
+	c.Toolset, c.Name = "computer", in.Action
+	return c
+}
+
 // Mark is a place on the screenshot that a call points at.
 type Mark struct {
 	N     int // of the call
@@ -82,6 +96,7 @@ type Mark struct {
 
 // Marks returns the places a computer call points at, in screenshot pixels.
 func Marks(n int, c deskhand.Call) []Mark {
+	c = asMember(c)
 	var in input
 	if c.Toolset != "computer" || json.Unmarshal(c.Input, &in) != nil {
 		return nil
@@ -122,6 +137,8 @@ func edits(in input) string {
 		return "edit " + in.Path
 	case "insert":
 		return "insert into " + in.Path + " after line " + num(in.InsertLine)
+	case "undo_edit":
+		return "undo the last edit of " + in.Path
 	}
 	return "edit " + in.Command + " " + in.Path
 }

@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -190,6 +191,11 @@ func TestHuman(t *testing.T) {
 		{"computer", "left_click", `{"coordinate":[1e300,-0.5]}`, "click 1" + strings.Repeat("0", 300) + ",-0.5"},
 		{"computer", "left_click", `{"coordinate":"x"}`, `left_click {"coordinate":"x"}`},
 		{"computer", "nope", `{}`, "nope"},
+		{"", "computer", `{"action":"left_click","coordinate":[512,742]}`, "click 512,742"},
+		{"", "computer", `{"action":"left_click_drag","coordinate":[3,4]}`, "drag → 3,4"},
+		{"", "computer", `{"action":"nope"}`, `computer {"action":"nope"}`},
+		{"", "computer", `{}`, "computer"},
+		{"", "str_replace_editor", `{"command":"undo_edit","path":"/a"}`, "undo the last edit of /a"},
 		{"browser", "navigate", `{"url":"u"}`, `browser.navigate {"url":"u"}`},
 		{"", "bash", `{"command":"ls -l\nid"}`, `bash ls -l\nid`},
 		{"", "bash", `{"restart":true}`, "bash (restart)"},
@@ -214,6 +220,15 @@ func TestWords(t *testing.T) {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestMarksOfEitherForm(t *testing.T) {
+	t.Parallel()
+	member := Marks(7, deskhand.Call{Toolset: "computer", Name: "left_click_drag", Input: json.RawMessage(`{"start_coordinate":[1,2],"coordinate":[3,4]}`)})
+	single := Marks(7, deskhand.Call{Name: "computer", Input: json.RawMessage(`{"action":"left_click_drag","start_coordinate":[1,2],"coordinate":[3,4]}`)})
+	if len(member) != 2 || !reflect.DeepEqual(member, single) {
+		t.Errorf("%v, %v", member, single)
 	}
 }
 

@@ -14,7 +14,9 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox"
+	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
+	"github.com/deskhand/deskhand/tool/editor"
 )
 
 // guestMain is the guest program with the display stack.
@@ -46,20 +48,23 @@ func loudly(w io.Writer) {
 
 // Up implements engine.Computers.
 func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, error) {
-	tools := computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)}
-	if c.keep {
-		return c.kept(ctx, t, tools)
+	cfg := machine.Config{
+		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()),
+		Computer: computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)},
+		Bash:     bash.Config{Version: c.info.Bash},
+		Editor:   editor.Config{Version: c.info.Editor},
 	}
-	logs, err := c.app.logs(t.ID)
-	if err != nil {
+	if c.keep {
+		return c.kept(ctx, t, cfg)
+	}
+	var err error
+	if cfg.Logs, err = c.app.logs(t.ID); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(logs, 0o700); err != nil {
-		return nil, deskhand.Errorf("", deskhand.Unavailable, "%s cannot be made (%s): point DESKHAND_HOME at a directory of your own", logs, cause(err))
+	if err := os.MkdirAll(cfg.Logs, 0o700); err != nil {
+		return nil, deskhand.Errorf("", deskhand.Unavailable, "%s cannot be made (%s): point DESKHAND_HOME at a directory of your own", cfg.Logs, cause(err))
 	}
-	return machine.Up(ctx, machine.Config{
-		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()), Computer: tools, Logs: logs,
-	})
+	return machine.Up(ctx, cfg)
 }
 
 // logs is where the programs of a task's desktop write what they say; it stays
@@ -71,7 +76,7 @@ func (a *app) logs(id deskhand.TaskID) (string, error) {
 
 // kept makes a computer of a desktop that a process of its own keeps up, also
 // after the task and this process have ended.
-func (c computers) kept(ctx context.Context, t deskhand.Task, tools computer.Config) (engine.Computer, error) {
+func (c computers) kept(ctx context.Context, t deskhand.Task, cfg machine.Config) (engine.Computer, error) {
 	h, err := c.app.hold(ctx, "task-"+string(t.ID), t.Screen, t.Sandbox)
 	if err != nil {
 		return nil, err
@@ -80,5 +85,5 @@ func (c computers) kept(ctx context.Context, t deskhand.Task, tools computer.Con
 	if err != nil {
 		return nil, err
 	}
-	return machine.Attach(ctx, d.attach(h), machine.Config{Computer: tools})
+	return machine.Attach(ctx, d.attach(h), cfg)
 }

@@ -16,12 +16,16 @@ import (
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/model/claude"
 	"github.com/deskhand/deskhand/model/script"
+	"github.com/deskhand/deskhand/tool/bash"
+	"github.com/deskhand/deskhand/tool/computer"
+	"github.com/deskhand/deskhand/tool/editor"
 )
 
 // plan is a run that was checked as far as that is possible before anything
 // starts: every file was read, every flag means something.
 type plan struct {
 	task   deskhand.Task
+	models model.Catalogue
 	info   model.Info
 	script *scriptFile   // plays instead of a model; nil: the API
 	api    claude.Config // where to ask, when there is no script
@@ -182,14 +186,18 @@ func (c *runCmd) chooseModel(a *app, p *plan) error {
 		name = model.Default
 		p.check = bytes.Equal(p.script.data, demo.Script) // else the script decides what is done
 	}
-	if p.info, err = model.Lookup(name); err != nil {
+	if p.models, err = a.models(); err != nil {
+		return err
+	}
+	if p.info, err = p.models.Lookup(name); err != nil {
 		return usage("--model: %s", err)
 	}
 	p.task.Model = name
-	if err := errors.Join(c.effort(p), c.toolset(p)); err != nil || p.script != nil {
+	if err := errors.Join(c.effort(p), c.toolset(p), others(p.info)); err != nil || p.script != nil {
 		return firstOf(err)
 	}
 	p.api = claude.FromEnvironment(a.env)
+	p.api.Models = p.models
 	if p.api.HasKey() || p.api.Ambient {
 		return nil
 	}
@@ -231,20 +239,34 @@ func (c *runCmd) effort(p *plan) error {
 	return nil
 }
 
-// spoken is the computer tools this version can drive, the best first.
-var spoken = [...]string{model.ComputerToolset}
-
+// toolset settles the version of the computer tool: the one asked for, else the
+// best that both the model and deskhand speak.
 func (c *runCmd) toolset(p *plan) error {
 	info := p.info
-	if c.ToolVersion != "auto" && !info.Accepts(c.ToolVersion) {
-		return usage("--tool-version %q does not fit %s, which takes %s", c.ToolVersion, info.ID, strings.Join(info.Computer, " or "))
+	fits := slices.DeleteFunc(slices.Clone(info.Computer), func(kind string) bool { return !slices.Contains(computer.Versions(), kind) })
+	switch {
+	case len(fits) == 0:
+		return usage("%s takes %s, and this version of deskhand speaks only %s: choose another --model",
+			info.ID, strings.Join(info.Computer, " or "), strings.Join(computer.Versions(), ", "))
+	case c.ToolVersion != "auto" && !slices.Contains(fits, c.ToolVersion):
+		return usage("--tool-version %q does not fit %s, which takes %s", c.ToolVersion, info.ID, strings.Join(fits, " or "))
+	case c.ToolVersion != "auto":
+		p.task.Toolset = c.ToolVersion
+	default:
+		p.task.Toolset = fits[0]
 	}
-	for _, t := range spoken {
-		if info.Accepts(t) && (c.ToolVersion == "auto" || c.ToolVersion == t) {
-			p.task.Toolset = t
-			return nil
+	return nil
+}
+
+// others refuses a model whose other tools cannot be made.
+func others(info model.Info) error {
+	for _, t := range []struct {
+		kind  string
+		known []string
+	}{{info.Editor, editor.Versions()}, {info.Bash, bash.Versions()}} {
+		if !slices.Contains(t.known, t.kind) {
+			return usage("%s takes %s, and this version of deskhand speaks only %s: choose another --model", info.ID, t.kind, strings.Join(t.known, ", "))
 		}
 	}
-	return usage("%s needs the tool version %s, and this version of deskhand speaks only %s: choose another --model or leave out --tool-version",
-		info.ID, strings.Join(info.Computer, " or "), strings.Join(spoken[:], ", "))
+	return nil
 }

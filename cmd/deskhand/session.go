@@ -82,7 +82,7 @@ func openModel(a *app, p plan) (model.Model, error) {
 	api := p.api
 	if p.script != nil {
 		var err error
-		if api, err = serveScript(a, *p.script); err != nil {
+		if api, err = serveScript(a, *p.script, p.models); err != nil {
 			return nil, err
 		}
 	}

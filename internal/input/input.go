@@ -9,6 +9,7 @@ package input
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -74,6 +75,12 @@ func (o *Object) split(raw json.RawMessage) {
 func (o *Object) Take(name string) json.RawMessage {
 	o.taken[name] = true
 	return o.values[name]
+}
+
+// Drop makes a field one that was never written.
+func (o *Object) Drop(name string) {
+	delete(o.values, name)
+	o.names = slices.DeleteFunc(o.names, func(n string) bool { return n == name })
 }
 
 // Refuse records what is wrong with a field.

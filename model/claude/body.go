@@ -25,8 +25,8 @@ const (
 
 // encode returns the body of a request. Its parts stand in a fixed order, what
 // does not change first.
-func encode(ctx context.Context, req model.Request) ([]byte, error) {
-	info, err := model.Lookup(req.Model)
+func encode(ctx context.Context, req model.Request, known model.Catalogue) ([]byte, error) {
+	info, err := known.Lookup(req.Model)
 	if err != nil {
 		return nil, err
 	}

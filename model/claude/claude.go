@@ -35,6 +35,7 @@ type Config struct {
 	Ambient   bool              // let the SDK find a profile or workload identity in the environment; default false
 	Headers   map[string]string // added to every request; default none
 	Version   string            // anthropic-version header; default Version
+	Models    model.Catalogue   // what is known of models; default the built-in catalogue
 
 	// HTTPClient sends the requests; default one of our own, with the proxy of
 	// the environment.
@@ -157,7 +158,7 @@ func (c *Client) Reply(ctx context.Context, req model.Request, on func(model.Del
 	if on == nil {
 		on = func(model.Delta) {}
 	}
-	body, err := encode(ctx, req)
+	body, err := encode(ctx, req, c.config.Models)
 	if err != nil {
 		return model.Reply{}, refusal(ctx, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/deskhand/deskhand"
-	"github.com/deskhand/deskhand/model"
 )
 
 // The versions of the API.
@@ -39,8 +38,13 @@ func (t toolEntry) tokens() int {
 		"browser_toolset_20260801":  6610,
 		"computer_20251124":         1234,
 		"computer_20250124":         1234,
+		"computer_20241022":         1234,
 		"bash_20250124":             325,
+		"bash_20241022":             325,
 		"text_editor_20250728":      700,
+		"text_editor_20250429":      700,
+		"text_editor_20250124":      700,
+		"text_editor_20241022":      700,
 	}
 	if n, ok := known[t.Type]; ok {
 		return n
@@ -63,7 +67,7 @@ func (s *Server) admit(header http.Header, body []byte) (*request, *refusal) {
 		}
 	}
 	r.version = header.Get("anthropic-version")
-	info, err := model.Lookup(r.Model)
+	info, err := s.models.Lookup(r.Model)
 	if err != nil {
 		return nil, refuse("not_found_error", "model: %s", r.Model)
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/deskhand/deskhand/model"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -266,6 +268,12 @@ func TestRefusals(t *testing.T) {
 			delete(p.tool(0), "display_width_px")
 		}},
 		{"zoom of the older single tool", bad, "enable_zoom: Extra inputs", func(p *player) { old(p, "claude-haiku-4-5"); p.tool(0)["enable_zoom"] = true }},
+		{"bash of 2024", bad, "does not support tool types: bash_20241022. Did you mean one of bash_20250124", func(p *player) { p.body["tools"] = list{obj{"type": "bash_20241022", "name": "bash"}} }},
+		{"editor of 2024", bad, "does not support tool types: text_editor_20241022", func(p *player) { p.addTool(obj{"type": "text_editor_20241022", "name": "str_replace_editor"}) }},
+		{"editor of before Claude 4", bad, "does not support tool types: text_editor_20250124", func(p *player) { p.addTool(obj{"type": "text_editor_20250124", "name": "str_replace_editor"}) }},
+		{"limit of the superseded editor", bad, "max_characters: Extra inputs", func(p *player) {
+			p.addTool(obj{"type": "text_editor_20250429", "name": "str_replace_based_edit_tool", "max_characters": 9})
+		}},
 		{"unknown tool type", bad, "Input tag 'computer_2030' found using 'type'", func(p *player) { p.addTool(obj{"type": "computer_2030"}) }},
 		{"toolset with a name", bad, "tools.0.computer_toolset_20260801.name: Extra inputs", func(p *player) { p.tool(0)["name"] = "computer" }},
 		{"toolset with a size", bad, "display_width_px: Extra inputs", func(p *player) { p.tool(0)["display_width_px"] = 1280 }},
@@ -417,6 +425,29 @@ func old(p *player, model string) {
 	p.body["model"] = model
 	p.header.Set("anthropic-beta", "computer-use-2025-01-24")
 	p.body["tools"] = list{single("computer_20250124"), obj{"type": "bash_20250124", "name": "bash"}}
+}
+
+// TestToolsOf2024 has a model that only the caller's catalogue knows.
+func TestToolsOf2024(t *testing.T) {
+	t.Parallel()
+	models, err := model.Catalogue{}.Merge("models.json", []byte(`[{"id": "claude-of-2024", "like": "claude-sonnet-4-5",
+		"computer": ["computer_20241022"], "editor": "text_editor_20241022", "bash": "bash_20241022"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlayer(t, "-- model --\nhi\n")
+	p.server.models = models
+	p.body["model"] = "claude-of-2024"
+	for _, tool := range []obj{single("computer_20241022"), {"type": "bash_20241022", "name": "bash"}, {"type": "text_editor_20241022", "name": "str_replace_editor"}} {
+		p.body["tools"] = list{tool}
+		p.header.Del("anthropic-beta")
+		p.wantRefusal("invalid_request_error", "needs the header anthropic-beta: computer-use-2024-10-22")
+	}
+	p.body["tools"] = list{single("computer_20250124")}
+	p.wantRefusal("invalid_request_error", "'claude-of-2024' does not support tool types: computer_20250124")
+	p.header.Set("anthropic-beta", "computer-use-2024-10-22")
+	p.body["tools"] = list{single("computer_20241022"), obj{"type": "bash_20241022", "name": "bash"}, obj{"type": "text_editor_20241022", "name": "str_replace_editor"}}
+	p.turn()
 }
 
 func everyMember(field string, value bool) obj {

@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/model"
 )
 
 // Options says how a script is played.
 type Options struct {
-	Name string           // of the script, for messages; default "script"
-	Now  func() time.Time // for the lifetime of cached prompts; default time.Now
+	Name   string           // of the script, for messages; default "script"
+	Now    func() time.Time // for the lifetime of cached prompts; default time.Now
+	Models model.Catalogue  // models there are; default the built-in catalogue
 }
 
 // Server plays a script to every conversation that is begun with it. It is an
@@ -24,6 +26,7 @@ type Options struct {
 type Server struct {
 	script *Script
 	now    func() time.Time
+	models model.Catalogue
 
 	mu            sync.Mutex // guards what follows
 	conversations []*conversation
@@ -46,7 +49,7 @@ func New(src []byte, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{script: s, now: o.Now, cache: promptCache{}, images: map[[32]byte]*imageFacts{}}, nil
+	return &Server{script: s, now: o.Now, models: o.Models, cache: promptCache{}, images: map[[32]byte]*imageFacts{}}, nil
 }
 
 // Problems returns what the server refused or the script complained of, oldest

@@ -160,11 +160,15 @@ func choices(names []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-// computerBetas are the headers that the single computer tools need.
-func computerBetas() map[string]string {
+// toolBetas are the headers that older tools need.
+func toolBetas() map[string]string {
+	const first = "computer-use-2024-10-22"
 	return map[string]string{
-		"computer_20251124": "computer-use-2025-11-24",
-		"computer_20250124": "computer-use-2025-01-24",
+		"computer_20251124":    "computer-use-2025-11-24",
+		"computer_20250124":    "computer-use-2025-01-24",
+		"computer_20241022":    first,
+		"bash_20241022":        first,
+		"text_editor_20241022": first,
 	}
 }
 

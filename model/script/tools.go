@@ -34,9 +34,13 @@ func fixedTools() map[string]fixedTool {
 		"browser_toolset_20260801":  {family: "browser", members: browserMembers, fields: toolset},
 		"computer_20251124":         with(zooming),
 		"computer_20250124":         with(single),
+		"computer_20241022":         with(single),
 		"bash_20250124":             with(fixedTool{name: "bash"}),
+		"bash_20241022":             with(fixedTool{name: "bash"}),
 		"text_editor_20250728":      with(fixedTool{name: "str_replace_based_edit_tool"}, "max_characters"),
 		"text_editor_20250429":      with(fixedTool{name: "str_replace_based_edit_tool"}),
+		"text_editor_20250124":      with(fixedTool{name: "str_replace_editor"}),
+		"text_editor_20241022":      with(fixedTool{name: "str_replace_editor"}),
 		"memory_20250818":           with(fixedTool{name: "memory"}),
 	}
 }
@@ -45,11 +49,25 @@ func fixedTools() map[string]fixedTool {
 func (r *request) accepted() []string {
 	var types []string
 	for _, kind := range slices.Sorted(maps.Keys(fixedTools())) {
-		if !strings.HasPrefix(kind, "computer_") || r.info.Accepts(kind) {
+		if r.takes(kind) {
 			types = append(types, kind)
 		}
 	}
 	return types
+}
+
+// takes reports whether the request's model takes a fixed tool type. Editors
+// that were superseded go on working where the newest one does.
+func (r *request) takes(kind string) bool {
+	switch {
+	case strings.HasPrefix(kind, "computer_"):
+		return r.info.Accepts(kind)
+	case strings.HasPrefix(kind, "bash_"):
+		return kind == r.info.Bash
+	case strings.HasPrefix(kind, "text_editor_"):
+		return kind == r.info.Editor || kind == "text_editor_20250429" && r.info.Editor == "text_editor_20250728"
+	}
+	return true
 }
 
 func (r *request) checkTools() *refusal {
@@ -110,7 +128,7 @@ func (r *request) checkFixed(i int, t toolEntry, fixed fixedTool) *refusal {
 	if !slices.Contains(r.accepted(), t.Type) {
 		return invalid("'%s' does not support tool types: %s. Did you mean one of %s?", r.Model, t.Type, strings.Join(r.accepted(), ", "))
 	}
-	if beta := computerBetas()[t.Type]; beta != "" && !r.beta(beta) {
+	if beta := toolBetas()[t.Type]; beta != "" && !r.beta(beta) {
 		return invalid("tools.%d: Input tag '%s' found using 'type' needs the header anthropic-beta: %s", i, t.Type, beta)
 	}
 	if _, named := t.fields["name"]; fixed.family != "" && named {

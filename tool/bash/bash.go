@@ -13,6 +13,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +50,15 @@ func (c Config) withDefaults() Config {
 // entries are the versions, with the beta header each needs.
 var entries = map[string]string{
 	"bash_20250124": "",
+	"bash_20241022": "computer-use-2024-10-22",
+}
+
+// Versions returns the types of the tools array that this package can stand
+// behind, the newest first.
+func Versions() []string {
+	kinds := slices.Sorted(maps.Keys(entries))
+	slices.Reverse(kinds)
+	return kinds
 }
 
 const (
@@ -77,7 +88,7 @@ func New(sb sandbox.Sandbox, c Config) (*Bash, error) {
 	c = c.withDefaults()
 	beta, ok := entries[c.Version]
 	if !ok {
-		return nil, deskhand.Errorf("bash tool", deskhand.Invalid, "there is no version %q", c.Version)
+		return nil, deskhand.Errorf("bash tool", deskhand.Invalid, "there is no version %q; the versions are %s", c.Version, strings.Join(Versions(), ", "))
 	}
 	if c.Timeout < 0 || c.MaxOutput < 0 {
 		return nil, deskhand.Errorf("bash tool", deskhand.Invalid, "the time limit and the output limit must be positive")

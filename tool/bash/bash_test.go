@@ -399,6 +399,10 @@ func TestSpec(t *testing.T) {
 	if got := string(s.b.Spec().Entry); got != `{"type":"bash_20250124","name":"bash"}` {
 		t.Errorf("entry %s", got)
 	}
+	old := open(t, bash.Config{Version: "bash_20241022"}).b.Spec()
+	if string(old.Entry) != `{"type":"bash_20241022","name":"bash"}` || old.Beta != "computer-use-2024-10-22" || s.b.Spec().Beta != "" {
+		t.Errorf("%+v %s", old, old.Entry)
+	}
 	if _, err := bash.New(nil, bash.Config{Version: "bash_2030"}); deskhand.CodeOf(err) != deskhand.Invalid {
 		t.Errorf("got %v", err)
 	}

@@ -20,6 +20,7 @@ const (
 	doubleClick
 	tripleClick
 	leftDrag
+	pointerDrag
 	mouseMove
 	leftDown
 	leftUp
@@ -50,6 +51,7 @@ var actions = [...]deed{
 	doubleClick:    {verb: "double click", done: "Double-clicked.", input: click(desktop.ButtonLeft, 2)},
 	tripleClick:    {verb: "triple click", done: "Triple-clicked.", input: click(desktop.ButtonLeft, 3)},
 	leftDrag:       {verb: "drag", done: "Dragged.", input: drag},
+	pointerDrag:    {verb: "drag", special: dragFromPointer},
 	mouseMove:      {verb: "mouse move", done: "Moved the mouse.", input: move},
 	leftDown:       {verb: "mouse down", done: "Left mouse button pressed.", input: button(desktop.Press)},
 	leftUp:         {verb: "mouse up", done: "Left mouse button released.", input: button(desktop.Release)},

@@ -4,7 +4,8 @@
 // Two tables say it all. The actions (action.go) are what can be done, each
 // once: how it becomes input, how it is acknowledged, what is said when it
 // fails. A version (version.go) is a list of members: the name the model uses,
-// the fields it may give, and the action behind it.
+// the fields it may give, and the action behind it. A toolset's members are
+// called by name; a single tool's are named in the input, as its action.
 //
 // Trust: names and input come from a model that may have been misled. Input is
 // read strictly and in full before anything moves; a coordinate outside the
@@ -14,7 +15,7 @@ package computer
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +28,8 @@ import (
 // Config says how the tool shows itself to the model.
 type Config struct {
 	Version    string         // entry of the tools array; default "computer_toolset_20260801"
-	Model      deskhand.Size  // of every screenshot, and the space of every coordinate; default the display's size
+	Model      deskhand.Size  // of every screenshot, and the space of every coordinate; default the display's size, required by single tools
+	Display    *int           // X display number that a single tool's entry names; default none
 	ZoomBudget deskhand.Size  // largest picture of a zoom; default Model
 	Disabled   []string       // members withheld; default none
 	Format     desktop.Format // of pictures; default desktop.Auto
@@ -51,6 +53,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+const op = "computer tool"
+
 // maxFailure is the longest text of an error result, in characters.
 const maxFailure = 4096
 
@@ -68,23 +72,23 @@ type Computer struct {
 }
 
 // New returns the computer tool on d. It does not talk to d yet. Invalid: an
-// unknown version, a member to disable that does not exist, or nothing left.
+// unknown version, a member to disable that does not exist, nothing left, or a
+// single tool without the size of its screenshots.
 func New(d desktop.Desktop, c Config) (*Computer, error) {
 	c = c.withDefaults()
-	v, ok := versions[c.Version]
+	v, ok := named(c.Version)
 	if !ok {
-		return nil, deskhand.Errorf("computer tool", deskhand.Invalid, "there is no version %q", c.Version)
+		return nil, deskhand.Errorf(op, deskhand.Invalid, "there is no version %q; the versions are %s", c.Version, strings.Join(Versions(), ", "))
 	}
 	for _, name := range c.Disabled {
 		if _, ok := v.members[name]; !ok {
-			return nil, deskhand.Errorf("computer tool", deskhand.Invalid, "%s has no member %q to disable", c.Version, name)
+			return nil, deskhand.Errorf(op, deskhand.Invalid, "%s has no member %q to disable", c.Version, name)
 		}
 	}
-	entry, err := v.entry(c)
+	spec, err := v.spec(c)
 	if err != nil {
 		return nil, err
 	}
-	spec := tool.Spec{Name: family, Toolset: true, Entry: entry, Halt: halt}
 	return &Computer{desktop: d, config: c, version: v, spec: spec}, nil
 }
 
@@ -119,11 +123,16 @@ func (c *Computer) perform(ctx context.Context, m member, a args) (deskhand.Resu
 	if err != nil {
 		return deskhand.Result{}, err
 	}
+	return c.apply(ctx, input, a.fill(act.done))
+}
+
+// apply has the desktop perform input and waits for what comes of it.
+func (c *Computer) apply(ctx context.Context, input desktop.Action, done string) (deskhand.Result, error) {
 	if err := c.desktop.Input(ctx, input); err != nil {
 		return deskhand.Result{}, err
 	}
 	c.settle(ctx, c.config.Settle)
-	return deskhand.Text(a.fill(act.done)), nil
+	return deskhand.Text(done), nil
 }
 
 // measure learns the size of the display, once.
@@ -155,8 +164,4 @@ func (c *Computer) settle(ctx context.Context, wait desktop.Wait) {
 
 func failure(text string) deskhand.Result {
 	return deskhand.Failure(printable.Line(text, maxFailure))
-}
-
-func invalid(name, problem string) string {
-	return fmt.Sprintf("invalid input for computer member '%s': %s", name, problem)
 }

@@ -51,7 +51,7 @@ func reason(act action, a args, err error) string {
 func refused(act action, a args, reason string) string {
 	switch act {
 	case pressKey, holdKey, typeText:
-		return invalid(a.name, "text: "+reason)
+		return a.invalid("text: " + reason)
 	}
 	return "Error: " + reason
 }

@@ -14,7 +14,8 @@ import (
 
 // args is the input of a call after reading, in the model's own space.
 type args struct {
-	name      string               // of the member
+	name      string               // of the member, fit to be shown
+	words     words                // of the version
 	point     *deskhand.ModelPoint // nil: at the cursor
 	start     *deskhand.ModelPoint
 	region    deskhand.ModelRect
@@ -34,6 +35,8 @@ func (a args) fill(template string) string {
 		"{scroll_direction}", string(a.direction),
 	).Replace(template)
 }
+
+func (a args) invalid(problem string) string { return fmt.Sprintf(a.words.invalid, a.name, problem) }
 
 // field is one field of a member's input. set reads a value, nil when there is
 // none, into args and returns what is wrong with it, "" for nothing.
@@ -59,6 +62,11 @@ var (
 	startCoordinate = field{name: "start_coordinate", set: func(a *args, v json.RawMessage) string { return point(&a.start, v) }}
 	region          = field{name: "region", set: setRegion}
 
+	// Where a version acts at the pointer only, a place is refused in words
+	// that say what to do instead.
+	atPointer   = field{name: "coordinate", set: refuse("not accepted; this acts where the pointer is, so use mouse_move first")}
+	fromPointer = field{name: "start_coordinate", set: refuse("not accepted; a drag starts where the pointer is, so use mouse_move first")}
+
 	scrollDirection = field{name: "scroll_direction", set: setDirection}
 	scrollAmount    = field{name: "scroll_amount", set: func(a *args, v json.RawMessage) string { return within(&a.amount, v, 1, desktop.MaxScroll) }}
 	repeat          = field{name: "repeat", set: func(a *args, v json.RawMessage) string { return within(&a.repeat, v, 1, desktop.MaxRepeat) }}
@@ -68,6 +76,13 @@ var (
 	keys      = field{name: "text", set: text(checkKeys)}
 	modifiers = field{name: "text", set: text(checkModifiers)}
 )
+
+// allFields is one field of every name.
+var allFields = []field{coordinate, startCoordinate, region, scrollDirection, scrollAmount, repeat, duration, typed}
+
+func refuse(problem string) func(*args, json.RawMessage) string {
+	return func(*args, json.RawMessage) string { return problem }
+}
 
 func text(check func(text string) string) func(*args, json.RawMessage) string {
 	return func(a *args, v json.RawMessage) (problem string) {

@@ -110,6 +110,20 @@ func tellCursor(ctx context.Context, c *Computer, _ args) (deskhand.Result, erro
 	return deskhand.Text(fmt.Sprintf("X=%d,Y=%d", p.X, p.Y)), nil
 }
 
+// dragFromPointer drags from wherever the pointer is.
+func dragFromPointer(ctx context.Context, c *Computer, a args) (deskhand.Result, error) {
+	input, err := drag(c.scale, a)
+	if err != nil {
+		return deskhand.Result{}, err
+	}
+	at, err := c.desktop.Cursor(ctx)
+	if err != nil {
+		return deskhand.Result{}, err
+	}
+	input.From = &at
+	return c.apply(ctx, input, "Dragged.")
+}
+
 // pause waits as long as the model asked for: the pause is the action.
 func pause(ctx context.Context, _ *Computer, a args) (deskhand.Result, error) {
 	timer := time.NewTimer(a.duration)

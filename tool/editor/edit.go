@@ -2,11 +2,11 @@ package editor
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/lines"
 	"github.com/deskhand/deskhand/sandbox"
 )
 
@@ -30,12 +30,12 @@ func replace(ctx context.Context, e *Editor, a args) (deskhand.Result, error) {
 		return deskhand.Result{}, err
 	}
 	old, fresh := d.plain(a.old), d.plain(a.new)
-	found := places(d.text, old)
+	found := lines.Places(d.text, old)
 	switch {
 	case len(found) == 0:
 		return deskhand.Result{}, refuse(deskhand.NotFound, noMatch, "{s}", echo(a.old), "{p}", a.path)
 	case len(found) > 1:
-		return deskhand.Result{}, refuse(deskhand.Conflict, manyMatches, "{s}", echo(a.old), "{lines}", numbers(d.text, found))
+		return deskhand.Result{}, refuse(deskhand.Conflict, manyMatches, "{s}", echo(a.old), "{lines}", "["+lines.Numbers(d.text, found)+"]")
 	case old == fresh:
 		return deskhand.Result{}, refuse(deskhand.Invalid, sameText)
 	}
@@ -54,86 +54,19 @@ func insert(ctx context.Context, e *Editor, a args) (deskhand.Result, error) {
 	if err != nil {
 		return deskhand.Result{}, err
 	}
-	all := lines(d.text)
+	all := lines.Split(d.text)
 	if a.insertLine < 0 || a.insertLine > len(all) {
 		return deskhand.Result{}, refuse(deskhand.Invalid, badLine, "{a}", strconv.Itoa(a.insertLine), "{n}", strconv.Itoa(len(all)))
 	}
 	text := d.plain(*a.insertText)
-	d.text = insertAfter(d.text, text, a.insertLine)
+	d.text = lines.InsertAfter(d.text, text, a.insertLine)
 	if err := e.save(ctx, d); err != nil {
 		return deskhand.Result{}, err
 	}
-	return d.show(a.insertLine, a.insertLine+max(0, len(lines(text))-1)), nil
+	return d.show(a.insertLine, a.insertLine+max(0, len(lines.Split(text))-1)), nil
 }
-
-// insertAfter returns text with added as whole lines after the first n lines. A
-// missing final line feed stays missing, unless added ends in one at the end.
-func insertAfter(text, added string, n int) string {
-	at := 0
-	for range n {
-		next := strings.IndexByte(text[at:], '\n')
-		if next < 0 {
-			return text + "\n" + added
-		}
-		at += next + 1
-	}
-	if !strings.HasSuffix(added, "\n") && text != "" {
-		added += "\n"
-	}
-	return text[:at] + added + text[at:]
-}
-
-// maxPlaces bounds how many matches are looked for; more than one is too many.
-const maxPlaces = 50
-
-// places returns where s stands in text, overlapping places included.
-func places(text, s string) []int {
-	var found []int
-	for from := 0; len(found) < maxPlaces; {
-		at := strings.Index(text[from:], s)
-		if at < 0 {
-			break
-		}
-		found = append(found, from+at)
-		from += at + 1
-	}
-	return found
-}
-
-// numbers returns the lines of the places, such as "[3, 17]".
-func numbers(text string, places []int) string {
-	var list []string
-	for _, at := range places {
-		n := strconv.Itoa(1 + strings.Count(text[:at], "\n"))
-		if len(list) == 0 || list[len(list)-1] != n {
-			list = append(list, n)
-		}
-	}
-	if len(places) == maxPlaces {
-		list = append(list, "…")
-	}
-	return "[" + strings.Join(list, ", ") + "]"
-}
-
-// around is how many lines are shown on each side of an edit.
-const around = 4
-
-// maxSnippet bounds the lines of an edit that are shown.
-const maxSnippet = 200
 
 // show words an edit of the lines first to last, counted from 0.
 func (d *document) show(first, last int) deskhand.Result {
-	all := lines(d.text)
-	from, to := max(0, first-around), min(len(all), last+around+1, first+maxSnippet)
-	snippet := number(all[min(from, to):to], from+1)
-	return deskhand.Text(say(edited, "{p}", d.path, "{snippet}", snippet))
-}
-
-// number writes lines as cat -n does.
-func number(lines []string, first int) string {
-	var b strings.Builder
-	for i, line := range lines {
-		fmt.Fprintf(&b, "%6d\t%s\n", first+i, line)
-	}
-	return b.String()
+	return deskhand.Text(say(edited, "{p}", d.path, "{snippet}", lines.Snippet(d.text, first, last)))
 }

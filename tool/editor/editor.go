@@ -13,6 +13,7 @@ package editor
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -44,11 +45,34 @@ type version struct {
 	name     string
 	beta     string
 	limit    bool     // the entry may have max_characters
+	insert   field    // what insert calls its text first; the other name is understood too
 	commands []string // in the order they are named to the model
 }
 
+const (
+	based = "str_replace_based_edit_tool"
+	older = "str_replace_editor"
+)
+
+var (
+	four = []string{"view", "create", "str_replace", "insert"}
+	five = []string{"view", "create", "str_replace", "insert", "undo_edit"}
+)
+
+// versions are the entries this package can stand behind.
 var versions = map[string]version{
-	"text_editor_20250728": {name: "str_replace_based_edit_tool", limit: true, commands: []string{"view", "create", "str_replace", "insert"}},
+	"text_editor_20250728": {name: based, limit: true, insert: insertText, commands: four},
+	"text_editor_20250429": {name: based, insert: insertText, commands: four},
+	"text_editor_20250124": {name: older, insert: insertTextOnce, commands: five},
+	"text_editor_20241022": {name: older, insert: insertTextOnce, commands: five, beta: "computer-use-2024-10-22"},
+}
+
+// Versions returns the types of the tools array that this package can stand
+// behind, the newest first.
+func Versions() []string {
+	kinds := slices.Sorted(maps.Keys(versions))
+	slices.Reverse(kinds)
+	return kinds
 }
 
 // Editor is the tool. Calls are performed one at a time.
@@ -60,6 +84,7 @@ type Editor struct {
 
 	mu   sync.Mutex
 	seen map[string]sandbox.FileInfo // by path: the file as it was last shown or written
+	past history                     // of the versions with undo_edit
 }
 
 // New returns the editor tool on sb. Invalid: an unknown version, or a limit
@@ -69,7 +94,7 @@ func New(sb sandbox.Sandbox, c Config) (*Editor, error) {
 	v, ok := versions[c.Version]
 	switch {
 	case !ok:
-		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "there is no version %q", c.Version)
+		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "there is no version %q; the versions are %s", c.Version, strings.Join(Versions(), ", "))
 	case c.MaxCharacters < 0 || c.MaxCharacters > 0 && !v.limit:
 		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "%s takes no max_characters of %d", c.Version, c.MaxCharacters)
 	}

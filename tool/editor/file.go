@@ -63,6 +63,7 @@ type document struct {
 	mark bool   // begins with a byte order mark
 	crlf bool   // every line ends in CR LF; text has LF alone
 	text string // valid UTF-8
+	raw  []byte // the whole file as it was read
 }
 
 var byteOrderMark = []byte("\ufeff")
@@ -105,7 +106,7 @@ func same(a, b sandbox.FileInfo) bool {
 func isBinary(data []byte) bool { return bytes.IndexByte(data, 0) >= 0 }
 
 func parse(p string, info sandbox.FileInfo, data []byte) *document {
-	d := &document{path: p, info: info}
+	d := &document{path: p, info: info, raw: data}
 	data, d.mark = bytes.CutPrefix(data, byteOrderMark)
 	feeds, pairs := bytes.Count(data, []byte("\n")), bytes.Count(data, []byte("\r\n"))
 	d.crlf = feeds > 0 && feeds == pairs
@@ -135,20 +136,21 @@ func (d *document) bytes() []byte {
 
 // save writes d, unless the file is no longer the one that was opened.
 func (e *Editor) save(ctx context.Context, d *document) error {
-	info, err := e.sandbox.WriteFile(ctx, d.path, d.bytes(), sandbox.WriteOptions{IfVersion: d.info.Version})
+	info, err := e.replace(ctx, d, d.bytes())
+	if err == nil && e.knows("undo_edit") {
+		e.past.add(path.Clean(d.path), edit{before: d.raw, after: info})
+	}
+	return err
+}
+
+// replace makes data the content of the file that d was read from.
+func (e *Editor) replace(ctx context.Context, d *document, data []byte) (sandbox.FileInfo, error) {
+	info, err := e.sandbox.WriteFile(ctx, d.path, data, sandbox.WriteOptions{IfVersion: d.info.Version})
 	if err != nil {
-		return worded(writing, d.path, err)
+		return info, worded(writing, d.path, err)
 	}
 	e.remember(d.path, info)
-	return nil
+	return info, nil
 }
 
 func (e *Editor) remember(p string, info sandbox.FileInfo) { e.seen[path.Clean(p)] = info }
-
-// lines cuts text into its lines. A final line feed ends a line and starts none.
-func lines(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-}

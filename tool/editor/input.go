@@ -31,6 +31,7 @@ var commands = map[string]command{
 	"create":      {needs: []field{fileText}, run: create},
 	"str_replace": {needs: []field{oldStr}, takes: []field{newStr}, run: replace},
 	"insert":      {needs: []field{insertLine}, takes: []field{insertText, insertTextOnce}, run: insert},
+	"undo_edit":   {run: undo},
 }
 
 // field is one field of the input. set reads its value, nil when there is none,
@@ -79,7 +80,7 @@ func (e *Editor) read(raw json.RawMessage) (a args, problem string) {
 		}
 	}
 	if a.command == "insert" && a.insertText == nil && !o.Refused() {
-		o.Refuse("insert_text", "expected a string")
+		o.Refuse(e.version.insert.name, "expected a string")
 	}
 	return a, o.Problem()
 }

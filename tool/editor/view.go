@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/lines"
 	"github.com/deskhand/deskhand/internal/printable"
 )
 
@@ -45,7 +46,7 @@ func view(ctx context.Context, e *Editor, a args) (deskhand.Result, error) {
 
 // viewText shows the lines of a text file, or a range of them.
 func (e *Editor) viewText(d *document, between []int) (deskhand.Result, error) {
-	all, first := lines(d.text), 1
+	all, first := lines.Split(d.text), 1
 	if between != nil {
 		last, err := checkRange(between, len(all))
 		if err != nil {
@@ -84,10 +85,10 @@ func checkRange(between []int, n int) (last int, err error) {
 
 // bounded numbers lines until they have limit characters. A single line that is
 // longer is cut.
-func bounded(lines []string, first, limit int) (shown string, cut bool) {
+func bounded(all []string, first, limit int) (shown string, cut bool) {
 	var b strings.Builder
 	left := limit
-	for i, line := range lines {
+	for i, line := range all {
 		if count := utf8.RuneCountInString(line); count > left {
 			if b.Len() == 0 {
 				fmt.Fprintf(&b, "%6d\t%s\n", first+i, prefix(line, left))

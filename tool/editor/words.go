@@ -21,6 +21,8 @@ const (
 	badLine      = "Invalid `insert_line` parameter: {a}. It should be within the range of lines of the file: [0, {n}]"
 	created      = "File created successfully at: {p}"
 	edited       = "The file {p} has been edited. Here's the result of running `cat -n` on a snippet of {p}:\n{snippet}Review the changes and make sure they are as expected. Edit the file again if necessary."
+	undone       = "Last edit to {p} undone successfully."
+	noHistory    = "No edit history found for {p}."
 	content      = "Here's the result of running `cat -n` on {p}:\n"
 	directory    = "Here's the files and directories up to 2 levels deep in {p}, excluding hidden items:\n"
 	clipped      = "<response clipped><NOTE>Only part of this file is shown, to save context. Search it with `grep -n` first to find the line numbers you need, then view that range.</NOTE>"
@@ -28,6 +30,7 @@ const (
 
 	// Cases the reference tools do not know.
 	changed      = "The file {p} has changed since it was read. Nothing was written. View it again, then repeat the edit."
+	changedSince = "The file {p} has changed since the last edit. Nothing was undone. View it, then change it with str_replace."
 	noReading    = "Error: Permission denied. Cannot read {p}."
 	noWriting    = "Error: Permission denied. Cannot write to file {p}."
 	noRoom       = "Error: There is no room to write {p}. The file is as it was."
