@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -52,11 +52,11 @@ func (b *bench) with(ctx context.Context, size deskhand.Size, f func(context.Con
 }
 
 func (b *bench) up(ctx context.Context, size deskhand.Size) (*machine.Machine, error) {
-	dir, err := os.MkdirTemp("", "deskhand-bench-")
+	binary, err := filepath.Abs(b.binary)
 	if err != nil {
 		return nil, err
 	}
-	return machine.Up(ctx, machine.Config{Binary: b.binary, Driver: "bwrap", Screen: size, Dir: dir})
+	return machine.Up(ctx, machine.Config{Binary: binary, Screen: size})
 }
 
 func (b *bench) starting(ctx context.Context) error {
