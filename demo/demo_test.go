@@ -36,7 +36,7 @@ func TestFormTakesGoodOrdersOnly(t *testing.T) {
 			c.change(v)
 			var saved []Order
 			rec := httptest.NewRecorder()
-			req := httptest.NewRequest("POST", "/order", strings.NewReader(v.Encode()))
+			req := httptest.NewRequest(http.MethodPost, "/order", strings.NewReader(v.Encode()))
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			Form(func(o Order) error { saved = append(saved, o); return nil }).ServeHTTP(rec, req)
 			if rec.Code != c.status {
@@ -60,7 +60,7 @@ func TestFormTakesGoodOrdersOnly(t *testing.T) {
 func TestFormEscapes(t *testing.T) {
 	t.Parallel()
 	rec := httptest.NewRecorder()
-	req := httptest.NewRequest("POST", "/order", strings.NewReader("name=%3Cscript%3E&quantity=1&pickup=post"))
+	req := httptest.NewRequest(http.MethodPost, "/order", strings.NewReader("name=%3Cscript%3E&quantity=1&pickup=post"))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	Form(func(Order) error { return nil }).ServeHTTP(rec, req)
 	if strings.Contains(rec.Body.String(), "<script>") {
@@ -71,7 +71,7 @@ func TestFormEscapes(t *testing.T) {
 func TestFormSaysWhenItCannotKeep(t *testing.T) {
 	t.Parallel()
 	rec := httptest.NewRecorder()
-	req := httptest.NewRequest("POST", "/order", strings.NewReader("name=a&quantity=1&pickup=post"))
+	req := httptest.NewRequest(http.MethodPost, "/order", strings.NewReader("name=a&quantity=1&pickup=post"))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	Form(func(Order) error { return errors.New("disk full") }).ServeHTTP(rec, req)
 	if rec.Code != http.StatusInternalServerError || strings.Contains(rec.Body.String(), "disk") {

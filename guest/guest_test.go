@@ -294,7 +294,7 @@ func execStream(t *testing.T, conn net.Conn, cmd sandbox.Cmd) *bufio.Reader {
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: guest\r\nConnection: Upgrade\r\nUpgrade: %s\r\nContent-Length: %d\r\n\r\n%s", guestapi.Exec, guestapi.ExecProtocol, len(body), body)
 	r := bufio.NewReader(conn)
 	res, err := http.ReadResponse(r, nil)
-	if err != nil || res.StatusCode != 101 {
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("%v, %v", res, err)
 	}
 	return r

@@ -45,7 +45,7 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) error {
 		}
 		changed, stop := s.changed()
 		// What happened before changed was taken is seen by asking once more.
-		if again := s.state(after); again.Ready != now.Ready || again.Failed != now.Failed || len(again.Notices) != len(now.Notices) {
+		if differ(now, s.state(after)) {
 			stop()
 			continue
 		}
@@ -58,6 +58,11 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) error {
 		}
 		stop()
 	}
+}
+
+// differ reports whether two healths beyond the same notice are not the same.
+func differ(a, b guestapi.HealthReply) bool {
+	return a.Ready != b.Ready || a.Failed != b.Failed || len(a.Notices) != len(b.Notices)
 }
 
 // state returns the health of this moment.

@@ -41,14 +41,14 @@ func (d *directories) make(c Config) error {
 		return deskhand.Errorf("", deskhand.Invalid, "the computer's directory %q is not an absolute path", dir)
 	}
 	if d.logs = filepath.Join(dir, "log"); c.Logs != "" {
-		if info, err := os.Stat(c.Logs); err != nil || !info.IsDir() || !filepath.IsAbs(c.Logs) {
+		if !isAbsoluteDirectory(c.Logs) {
 			return deskhand.Errorf("", deskhand.Invalid, "the log directory %q is not an existing directory with an absolute path", c.Logs)
 		}
 		d.logs = c.Logs
 	}
 	if c.Home == Private {
 		d.home = filepath.Join(dir, "home")
-	} else if info, err := os.Stat(c.Home); err != nil || !info.IsDir() || !filepath.IsAbs(c.Home) {
+	} else if !isAbsoluteDirectory(c.Home) {
 		return deskhand.Errorf("", deskhand.Invalid, "the home %q is not an existing directory with an absolute path", c.Home)
 	} else {
 		d.home = c.Home
@@ -66,6 +66,11 @@ func (d *directories) make(c Config) error {
 			d.own(c, d.home)
 		}
 	}
+	return d.makeRuntime(c)
+}
+
+// makeRuntime makes the runtime directory, which only None needs.
+func (d *directories) makeRuntime(c Config) error {
 	if c.Driver != None {
 		return nil
 	}
@@ -75,6 +80,11 @@ func (d *directories) make(c Config) error {
 	}
 	d.ours = append(d.ours, d.runtime)
 	return nil
+}
+
+func isAbsoluteDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir() && filepath.IsAbs(path)
 }
 
 // own notes that path is removed at the end, unless it is to be kept.

@@ -53,17 +53,26 @@ func applyTags(t reflect.Type, schema *jsonschema.Schema) error {
 		if doc := field.Tag.Get("doc"); doc != "" {
 			property.Description = doc
 		}
-		if list, ok := field.Tag.Lookup("enum"); ok {
-			if property.Type != "string" {
-				return fmt.Errorf("field %s: only a string can have an enum tag", name)
-			}
-			for _, value := range strings.Split(list, ",") {
-				property.Enum = append(property.Enum, value)
-			}
+		if err := applyEnum(field, name, property); err != nil {
+			return err
 		}
 		if err := applyTags(field.Type, property); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func applyEnum(field reflect.StructField, name string, property *jsonschema.Schema) error {
+	list, ok := field.Tag.Lookup("enum")
+	if !ok {
+		return nil
+	}
+	if property.Type != "string" {
+		return fmt.Errorf("field %s: only a string can have an enum tag", name)
+	}
+	for _, value := range strings.Split(list, ",") {
+		property.Enum = append(property.Enum, value)
 	}
 	return nil
 }
@@ -132,7 +141,11 @@ func (c *checker) value(schema *jsonschema.Schema, path string, raw json.RawMess
 	if len(types) == 0 || slices.Contains(types, "null") && input.Null(raw) {
 		return raw
 	}
-	kind := types[len(types)-1] // the library writes "null" first
+	return c.typed(types[len(types)-1], schema, path, raw) // the library writes "null" first
+}
+
+// typed checks one value that must be of kind.
+func (c *checker) typed(kind string, schema *jsonschema.Schema, path string, raw json.RawMessage) json.RawMessage {
 	switch kind {
 	case "object":
 		if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {

@@ -113,7 +113,7 @@ func TestFrameWaitsForAChange(t *testing.T) {
 	screen.Paint(0, 0, 10, 10, 0xFF0000)
 	select {
 	case res := <-answered:
-		if res.StatusCode != 200 || res.Header.Get("Deskhand-Frame") == first.Header.Get("Deskhand-Frame") {
+		if res.StatusCode != http.StatusOK || res.Header.Get("Deskhand-Frame") == first.Header.Get("Deskhand-Frame") {
 			t.Errorf("status %d, frame %s", res.StatusCode, res.Header.Get("Deskhand-Frame"))
 		}
 	case <-time.After(10 * time.Second):

@@ -76,7 +76,11 @@ func stopStorm(t *testing.T, open Open) {
 			})
 		}
 	}
-	wg.Go(func() { e.Close() })
+	wg.Go(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	wg.Wait()
 	if n := w.Computers.Open.Load(); n != 0 {
 		t.Errorf("%d computers are up after the storm", n)

@@ -69,7 +69,10 @@ func lateWatchers(t *testing.T, open Open) {
 	}
 	wg.Wait()
 	var total int64
-	for ev := range st.Events(t.Context(), task.ID, 0) {
+	for ev, err := range st.Events(t.Context(), task.ID, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		total = ev.Seq
 	}
 	if events := watch(t, e, task.ID, total); len(events) != 0 {

@@ -194,7 +194,7 @@ func (c *computer) closeWhenStuck(ctx context.Context) (end func()) {
 		select {
 		case <-over:
 		case <-grace.C:
-			c.close() // whoever closes it properly gets the error
+			_ = c.close() // whoever closes it properly gets the error
 		}
 	}()
 	return func() {

@@ -37,7 +37,7 @@ func TestFrames(t *testing.T) {
 	if k != FrameWindow || stream != FrameStdin || n != 77 || err != nil || errWindow != nil {
 		t.Errorf("got %c of %c, %d, %v, %v", k, stream, n, err, errWindow)
 	}
-	if _, _, err := ReadFrame(r, &buf); err != io.EOF {
+	if _, _, err := ReadFrame(r, &buf); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 }
@@ -88,7 +88,7 @@ func TestStreamLimits(t *testing.T) {
 	}
 	q.End(io.ErrUnexpectedEOF)
 	q.End(io.EOF)
-	if n, err := io.Copy(io.Discard, q); n != Window-10 || err != io.ErrUnexpectedEOF {
+	if n, err := io.Copy(io.Discard, q); n != Window-10 || !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("%d, %v", n, err)
 	}
 	c := NewCredit()

@@ -3,6 +3,7 @@ package script
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/deskhand/deskhand/model"
@@ -111,7 +112,7 @@ func readRequest(body []byte) (*request, *refusal) {
 }
 
 func shapeFault(err error) string {
-	if e, ok := err.(*json.UnmarshalTypeError); ok {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return strings.TrimPrefix(e.Field, ".") + ": Input should not be of type " + e.Value
 	}
 	return err.Error()

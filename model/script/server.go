@@ -79,7 +79,7 @@ const (
 // Serve answers on a free port of the loopback address until ctx ends or stop
 // is called. stop returns when nothing runs any more.
 func (s *Server) Serve(ctx context.Context) (url string, stop func() error, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, deskhand.Errorf("script: serve", deskhand.Unavailable, "no port of the loopback address is free: %w", err)
 	}

@@ -115,6 +115,19 @@ func (p *Process) members() ([]procfs.Process, error) {
 			roots[one.PID] = true
 		}
 	}
+	found := running(all, roots)
+	members := kept(all, p.keeper)
+	for _, one := range members {
+		delete(found, one.PID)
+	}
+	for _, one := range found {
+		members = append(members, one)
+	}
+	return members, nil
+}
+
+// running returns, by number, what has not ended of the roots and below them.
+func running(all []procfs.Process, roots map[int]bool) map[int]procfs.Process {
 	found := map[int]procfs.Process{}
 	for _, one := range all {
 		if roots[one.PID] && !one.Ended() {
@@ -128,14 +141,7 @@ func (p *Process) members() ([]procfs.Process, error) {
 			}
 		}
 	}
-	members := kept(all, p.keeper)
-	for _, one := range members {
-		delete(found, one.PID)
-	}
-	for _, one := range found {
-		members = append(members, one)
-	}
-	return members, nil
+	return found
 }
 
 // kept returns what runs below keeper.

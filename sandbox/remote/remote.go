@@ -291,7 +291,7 @@ func (c *conn) handshake(op, method, target, protocol, token string, body []byte
 	if token != "" {
 		head += "Authorization: Bearer " + token + "\r\n"
 	}
-	if _, err := c.Conn.Write(append([]byte(head+"\r\n"), body...)); err != nil {
+	if _, err := c.Write(append([]byte(head+"\r\n"), body...)); err != nil {
 		return err
 	}
 	res, err := http.ReadResponse(c.r, nil)

@@ -1,6 +1,7 @@
 package sandboxtest
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -71,7 +72,7 @@ func deadline(t *testing.T, p Place, network, address string) {
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	_, err = conn.Read(make([]byte, 1))
-	if e, ok := err.(net.Error); !ok || !e.Timeout() {
+	if e, ok := errors.AsType[net.Error](err); !ok || !e.Timeout() {
 		t.Errorf("a read past its deadline: %v", err)
 	}
 }

@@ -53,7 +53,13 @@ func testWrite(t *testing.T, p Place) {
 	if data, _, err = p.Sandbox.ReadFile(t.Context(), path, 100, 0); err != nil || len(data) != 0 {
 		t.Errorf("beyond the end: %q, %v", data, err)
 	}
-	// Mode and owner are kept, on shrinking too; no file is left beside.
+	testRewrite(t, p, path)
+}
+
+// testRewrite checks that mode and owner of path are kept, on shrinking too, and
+// that no file is left beside.
+func testRewrite(t *testing.T, p Place, path string) {
+	t.Helper()
 	p.run(t, "chmod 751 a/b/c/file")
 	p.write(t, path, "")
 	if out, _, _ := p.run(t, "stat -c %a a/b/c/file; ls -A a/b/c"); out != "751\nfile\n" {

@@ -64,7 +64,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		return nil, explain("open", dir, err)
 	}
 	if err := s.migrate(ctx); err != nil {
-		s.Close()
+		_ = s.Close() // why it could not be migrated says more
 		return nil, explain("open", dir, err)
 	}
 	return s, nil

@@ -118,7 +118,7 @@ type Process struct {
 func Start(t *testing.T, wrap []string, role string, args ...string) *Process {
 	t.Helper()
 	line := append(wrap, os.Args[0])
-	cmd := exec.Command(line[0], line[1:]...)
+	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), roleVariable+"="+strings.Join(append([]string{role}, args...), "\n"))
 	cmd.Stderr = os.Stderr
 	stdin, errIn := cmd.StdinPipe()
@@ -163,7 +163,7 @@ func (p *Process) LastLine() string {
 func (p *Process) Kill() {
 	if p.cmd.ProcessState == nil {
 		p.cmd.Process.Kill()
-		p.cmd.Wait()
+		_ = p.cmd.Wait() // it was killed
 	}
 }
 

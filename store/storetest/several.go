@@ -39,9 +39,9 @@ func concurrent(t *testing.T, f *fixture) {
 	}
 	for i, e := range events {
 		var d deskhand.Note
-		if json.Unmarshal(e.Data, &d); d.Text == "and" && events[i-1].Kind == deskhand.KindNote {
+		if json.Unmarshal(e.Data, &d) == nil && d.Text == "and" && events[i-1].Kind == deskhand.KindNote {
 			var before deskhand.Note
-			if json.Unmarshal(events[i-1].Data, &before); before.Text == "and" {
+			if json.Unmarshal(events[i-1].Data, &before) == nil && before.Text == "and" {
 				t.Errorf("event %d: appends of several events were mixed", i)
 			}
 		}

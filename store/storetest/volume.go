@@ -102,8 +102,8 @@ func iterators(t *testing.T, f *fixture) {
 	for range f.Events(t.Context(), id, 0) {
 		break
 	}
-	for e := range f.Events(t.Context(), id, 10_000) {
-		t.Errorf("an event from beyond the end: %d", e.Seq)
+	for e, err := range f.Events(t.Context(), id, 10_000) {
+		t.Errorf("an event from beyond the end: %d, %v", e.Seq, err)
 	}
 	for _, err := range f.Events(t.Context(), "aaaaaaaa", 0) {
 		wantCode(t, "an unknown task", err, deskhand.NotFound)

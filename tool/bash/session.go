@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,11 +120,11 @@ func (s *session) hear(words []string) {
 	x := s.call
 	switch {
 	case x == nil || len(words) == 0:
-	case len(words) == 2 && words[0] == "begin" && words[1] == x.tag:
+	case slices.Equal(words, []string{"begin", x.tag}):
 		x.began = true
 	case len(words) == 1 && isNumber(words[0]) && !x.began:
 		x.jobs = append(x.jobs, words[0])
-	case len(words) == 3 && words[0] == "end" && words[1] == x.tag && isNumber(words[2]) && !closed(x.answered):
+	case x.isEnd(words) && !closed(x.answered):
 		x.status = words[2]
 		if !closed(x.said) {
 			close(x.said)
@@ -131,6 +132,11 @@ func (s *session) hear(words []string) {
 	case len(words) == 1 && words[0] == x.challenge && !closed(x.answered):
 		close(x.answered)
 	}
+}
+
+// isEnd reports whether words say that the command ended, and its status.
+func (x *exchange) isEnd(words []string) bool {
+	return len(words) == 3 && words[0] == "end" && words[1] == x.tag && isNumber(words[2])
 }
 
 func closed(c chan struct{}) bool {
