@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// measure plays all that an order asks for.
+func measure(ctx context.Context, o order, log io.Writer) (report, error) {
+	rep := report{order: o}
+	for _, scale := range o.scales {
+		runs, without, err := playAll(ctx, o, scale, log)
+		if err != nil {
+			return rep, err
+		}
+		rep.runs, rep.without = append(rep.runs, runs...), without
+	}
+	return rep, nil
+}
+
+// playAll plays the tasks at one scale, on a computer of its own.
+func playAll(ctx context.Context, o order, scale int, log io.Writer) (_ []run, without []string, err error) {
+	r, err := newRig(ctx, o.pages, scale)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	all, err := r.tasks(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	chosen, without, err := choose(o, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.hand.setFault(o.fault)
+	peer := &xdotool{sandbox: r.machine.Sandbox(), took: map[string][]time.Duration{}}
+	actors := []struct {
+		name string
+		act  actor
+	}{{ours, r.play}}
+	if o.xdotool {
+		actors = append(actors, struct {
+			name string
+			act  actor
+		}{theirs, peer.play})
+	}
+	runs := make([]run, len(actors))
+	for i, a := range actors {
+		runs[i] = run{actor: a.name, scale: scale}
+	}
+	for _, name := range chosen {
+		for seed := 1; seed <= o.seeds; seed++ {
+			for i, a := range actors {
+				if err := ctx.Err(); err != nil {
+					return nil, nil, err
+				}
+				out := r.run(ctx, miniwobTask(name), seed, a.act)
+				out.Scale = scale
+				progress(log, a.name, out)
+				runs[i].outcomes = append(runs[i].outcomes, out)
+			}
+		}
+	}
+	runs[0].calls, runs[0].input = r.took, r.hand.times()
+	if o.xdotool {
+		runs[1].calls = peer.took
+	}
+	return runs, without, nil
+}
+
+// tasks asks the oracles which tasks they know.
+func (r *rig) tasks(ctx context.Context) (map[string]bool, error) {
+	var names []string
+	if err := r.browser.evaluate(ctx, 0, r.source, &names); err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, n := range names {
+		known[n] = true
+	}
+	return known, nil
+}
+
+// ownPrefix begins the names of our own pages.
+const ownPrefix = "own-"
+
+// choose returns the tasks to play, and the pages without an oracle.
+func choose(o order, known map[string]bool) (chosen, without []string, err error) {
+	pages, err := filepath.Glob(filepath.Join(o.pages, "miniwob", "*.html"))
+	if err != nil {
+		return nil, nil, err
+	}
+	there := map[string]bool{}
+	for _, p := range pages {
+		name := strings.TrimSuffix(filepath.Base(p), ".html")
+		there[name] = true
+		if known[name] {
+			chosen = append(chosen, name)
+		} else {
+			without = append(without, name)
+		}
+	}
+	flights, err := os.ReadDir(filepath.Join(o.pages, "flight"))
+	if err == nil {
+		for _, f := range flights {
+			if f.IsDir() {
+				without = append(without, "flight/"+f.Name())
+			}
+		}
+	}
+	for name := range known {
+		if !there[name] && !strings.HasPrefix(name, ownPrefix) {
+			return nil, nil, fmt.Errorf("there is an oracle for %q, but no such page in %s", name, o.pages)
+		}
+	}
+	if o.tasks == nil {
+		return chosen, without, nil
+	}
+	for _, name := range o.tasks {
+		if !known[name] || !there[name] {
+			return nil, nil, fmt.Errorf("there is no page with an oracle named %q", name)
+		}
+	}
+	return o.tasks, without, nil
+}
+
+// enough is the least raw reward that is a pass where a perfect hand cannot
+// reach 1: these pages measure distances from points between pixels, or round
+// their own drawing down, or take time off.
+var enough = map[string]float64{
+	"bisect-angle":      0.9,
+	"chase-circle":      0.8, // the pointer enters the circle only after the page has started
+	"circle-center":     0.85,
+	"find-midpoint":     0.85,
+	"right-angle":       0.9,
+	"use-colorwheel":    0.9, // a wheel 101 pixels wide has fewer colours than a byte
+	"use-colorwheel-2":  0.9,
+	"drag-shapes-2":     0.99,
+	"odd-or-even":       0.99, // three thirds
+	"ascending-numbers": 1,
+}
+
+func miniwobTask(name string) task {
+	need, ok := enough[name]
+	if !ok {
+		need = 1
+	}
+	return task{name: name, path: "/miniwob/miniwob/" + name + ".html", need: need}
+}
+
+// ownTasks are our own pages.
+func ownTasks() []task {
+	var all []task
+	entries, err := ownPages.ReadDir("own")
+	if err != nil {
+		panic(err) // unreachable: embedded
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".html"); ok {
+			all = append(all, task{name: ownPrefix + name, path: "/own/" + e.Name(), need: 1})
+		}
+	}
+	return all
+}
+
+func taskNames(tasks []task) []string {
+	seen := map[string]bool{}
+	for _, t := range tasks {
+		seen[t.name] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
