@@ -77,10 +77,6 @@ func (r *rig) episode(ctx context.Context, t task, seed int, act actor) (v verdi
 	if err != nil {
 		return v, err
 	}
-	start := fmt.Sprintf("Math.seedrandom('%d'); core.EPISODE_MAX_TIME = %d; core.startEpisodeReal(); null", seed, pageTime.Milliseconds())
-	if err := r.browser.evaluate(ctx, 0, start, nil); err != nil {
-		return v, err
-	}
 	if err := r.browser.evaluate(ctx, world, r.source+"; null", nil); err != nil {
 		return v, err
 	}
@@ -89,6 +85,10 @@ func (r *rig) episode(ctx context.Context, t task, seed int, act actor) (v verdi
 		return v, err
 	}
 	if err := r.browser.evaluate(ctx, world, fmt.Sprintf("Oracle.run(%s); null", name), nil); err != nil {
+		return v, err
+	}
+	start := fmt.Sprintf("Math.seedrandom('%d'); core.EPISODE_MAX_TIME = %d; core.startEpisodeReal(); null", seed, pageTime.Milliseconds())
+	if err := r.browser.evaluate(ctx, 0, start, nil); err != nil {
 		return v, err
 	}
 	source := func(ctx context.Context) ([]call, error) { return r.browser.ask(ctx, world) }

@@ -9,13 +9,32 @@ const quoted = () => [...utterance().matchAll(/"([^"]*)"/g)].map(m => m[1]);
 const fail = why => { throw new Error(why + ' (' + utterance() + ')'); };
 const named = (selector, name) => $$(selector).find(e => text(e) === name && shown(e)) || fail('no ' + selector + ' with the text ' + name);
 
-// center is the middle of an element, or of the first line of a text that wraps.
-const center = e => {
+// spot is a point of an element at which nothing covers it: the middle, or of a
+// text that wraps the middle of its first line, or what a search finds.
+const hits = (e, x, y) => { const got = document.elementFromPoint(x, y); return got && (got === e || e.contains(got)); };
+const spot = e => {
   if (!e) fail('there is no such element');
-  const r = e.getClientRects ? e.getClientRects()[0] || e.getBoundingClientRect() : e;
-  return [r.left + r.width / 2, r.top + r.height / 2];
+  const rects = [...e.getClientRects()].filter(r => r.width > 0 && r.height > 0);
+  for (const r of rects) {
+    const mid = [r.left + r.width / 2, r.top + r.height / 2];
+    if (hits(e, ...mid)) return mid;
+  }
+  for (const r of rects) {
+    let best = null, most = -1; // the free point with the most free room around it
+    const step = Math.max(1, Math.min(r.width, r.height) / 16);
+    for (let x = r.left + step; x < r.right; x += step) {
+      for (let y = r.top + step; y < r.bottom; y += step) {
+        let room = 0;
+        while (room < 8 && [[1, 0], [-1, 0], [0, 1], [0, -1]].every(([dx, dy]) => hits(e, x + dx * room * step, y + dy * room * step))) room++;
+        if (room > most && hits(e, x, y)) { most = room; best = [x, y]; }
+      }
+    }
+    if (best) return best;
+  }
+  return fail('it cannot be reached: ' + e.outerHTML.slice(0, 80));
 };
-const at = e => Array.isArray(e) ? e : center(e);
+const middle = e => { const r = e.getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; };
+const at = e => Array.isArray(e) ? e : spot(e);
 
 const act = (name, input = {}) => ({name, input});
 const click = (e, held) => act('left_click', held ? {coordinate: at(e), text: held} : {coordinate: at(e)});
@@ -55,16 +74,34 @@ const still = async look => {
 };
 const restful = e => still(() => { const r = e.getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; });
 
-// inView says how to scroll box with the wheel until e lies inside it.
-async function* intoView(e, box) {
-  for (let tries = 0; tries < 30; tries++) {
-    const r = e.getBoundingClientRect(), b = box.getBoundingClientRect();
-    const top = Math.max(b.top, 0), bottom = Math.min(b.bottom, innerHeight);
-    const mid = (r.top + r.bottom) / 2;
-    if (mid > top + 4 && mid < bottom - 4) return;
-    const away = mid < top + 4 ? top - mid : mid - bottom;
-    yield [wheel([b.left + b.width / 2, (top + bottom) / 2], mid < top + 4 ? 'up' : 'down', Math.max(1, Math.min(10, Math.floor(away / 120))))];
-    await restful(e);
+// scroller is what scrolls an element into view, nothing when it is in view.
+const scroller = e => {
+  for (let p = e.parentElement; p; p = p.parentElement) {
+    if (p.scrollHeight > p.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(p).overflowY)) return p;
   }
-  fail('it does not scroll into view');
+};
+// reach turns the wheel until an element lies inside what it scrolls in.
+async function* reach(e) {
+  const box = scroller(e);
+  for (let tries = 0; box && tries < 40; tries++) {
+    const r = e.getBoundingClientRect(), b = box.getBoundingClientRect();
+    if ((r.top + r.bottom) / 2 > b.top + 6 && (r.top + r.bottom) / 2 < Math.min(b.bottom, innerHeight) - 6) return;
+    const before = box.scrollTop, up = (r.top + r.bottom) / 2 <= b.top + 6;
+    yield [wheel([b.left + b.width / 2, (b.top + Math.min(b.bottom, innerHeight)) / 2], up ? 'up' : 'down', 1)];
+    await still(() => box.scrollTop);
+    if (box.scrollTop === before) return; // as far as it goes
+  }
 }
+async function* press(e) { yield* reach(e); yield [click(e)]; }
+
+// constant reads a table from the page's own source.
+const constant = name => {
+  const source = $$('script').map(s => s.textContent).find(s => s.includes(name + ' =')) || fail('no ' + name);
+  const rest = source.slice(source.indexOf(name + ' =') + name.length + 2);
+  const end = rest.search(/\n\s*\];?\s*\n/);
+  return new Function('return ' + rest.slice(0, end) + ']')();
+};
+const ordinal = s => parseInt(s.match(/(\d+)(st|nd|rd|th)/)[1], 10);
+
+// early is what an oracle must see from the very start of an episode.
+const early = {};
