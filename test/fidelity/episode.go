@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type outcome struct {
 	Seed   int
 	Scale  int
 	Passed bool
+	Void   bool // nobody could pass this episode; it does not count
 	Reward float64
 	Reason string // why it was not passed
 	Took   time.Duration
@@ -32,8 +34,10 @@ type task struct {
 	name string
 	path string  // of the page, below the pages' address
 	need float64 // least raw reward that is a pass
-	busy bool    // the page cannot be given more time than it takes
 }
+
+// impossible is what an oracle says of an episode that nobody could pass.
+const impossible = "impossible: "
 
 // run plays one episode of t and lets the page judge.
 func (r *rig) run(ctx context.Context, t task, seed int, act actor) outcome {
@@ -46,6 +50,7 @@ func (r *rig) run(ctx context.Context, t task, seed int, act actor) outcome {
 	switch {
 	case err != nil:
 		out.Reason = err.Error()
+		out.Void = strings.Contains(out.Reason, impossible)
 	case !v.Done:
 		out.Reason = "the page gave no verdict"
 	case v.Reward < t.need:

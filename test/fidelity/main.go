@@ -78,6 +78,7 @@ type order struct {
 	fault   string
 	xdotool bool
 	out     string
+	shots   string // directory for pictures of what was not passed
 	command string // as typed, for the report
 }
 
@@ -91,10 +92,11 @@ func readOrder(args []string, stderr io.Writer) (order, error) {
 	fault := flags.String("fault", "", "put a fault into the actor: "+strings.Join(faultNames(), ", "))
 	xdotool := flags.Bool("xdotool", false, "play the same episodes with xdotool too")
 	out := flags.String("out", "", "file for the report; default: standard output")
+	shots := flags.String("shots", "", "directory for pictures of the screen after what was not passed")
 	if err := flags.Parse(args); err != nil {
 		return order{}, err
 	}
-	o := order{seeds: *seeds, fault: *fault, xdotool: *xdotool, out: *out}
+	o := order{seeds: *seeds, fault: *fault, xdotool: *xdotool, out: *out, shots: *shots}
 	if *tasks != "" {
 		o.tasks = strings.Split(*tasks, ",")
 	}

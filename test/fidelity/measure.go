@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/deskhand/deskhand/desktop"
 )
 
 // measure plays all that an order asks for.
@@ -43,31 +43,20 @@ func playAll(ctx context.Context, o order, scale int, log io.Writer) (_ []run, w
 	}
 	r.hand.setFault(o.fault)
 	peer := &xdotool{sandbox: r.machine.Sandbox(), took: map[string][]time.Duration{}}
-	actors := []struct {
-		name string
-		act  actor
-	}{{ours, r.play}}
+	actors := []contender{{name: ours, act: r.play}}
 	if o.xdotool {
-		actors = append(actors, struct {
-			name string
-			act  actor
-		}{theirs, peer.play})
+		actors = append(actors, contender{name: theirs, act: peer.play})
 	}
 	runs := make([]run, len(actors))
 	for i, a := range actors {
 		runs[i] = run{actor: a.name, scale: scale}
 	}
+	for i := range actors {
+		actors[i].run = &runs[i]
+	}
 	for _, name := range chosen {
-		for seed := 1; seed <= o.seeds; seed++ {
-			for i, a := range actors {
-				if err := ctx.Err(); err != nil {
-					return nil, nil, err
-				}
-				out := r.run(ctx, miniwobTask(name), seed, a.act)
-				out.Scale = scale
-				progress(log, a.name, out)
-				runs[i].outcomes = append(runs[i].outcomes, out)
-			}
+		if err := r.playTask(ctx, o, miniwobTask(name), scale, actors, log); err != nil {
+			return nil, nil, err
 		}
 	}
 	runs[0].calls, runs[0].input = r.took, r.hand.times()
@@ -75,6 +64,54 @@ func playAll(ctx context.Context, o order, scale int, log io.Writer) (_ []run, w
 		runs[1].calls = peer.took
 	}
 	return runs, without, nil
+}
+
+// contender is an actor with its results.
+type contender struct {
+	name string
+	act  actor
+	run  *run
+}
+
+// maxVoid is how many seeds of a task may turn out impossible.
+const maxVoid = 20
+
+// playTask plays seeds of a task until o.seeds of them count.
+func (r *rig) playTask(ctx context.Context, o order, t task, scale int, actors []contender, log io.Writer) error {
+	for seed, counted := 1, 0; counted < o.seeds; seed++ {
+		void := false
+		for _, a := range actors {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			out := r.run(ctx, t, seed, a.act)
+			out.Scale, void = scale, out.Void
+			progress(log, a.name, out)
+			if !out.Passed && !void && o.shots != "" {
+				if err := r.shoot(ctx, filepath.Join(o.shots, fmt.Sprintf("%s-%dx-%s-%d.png", a.name, scale, t.name, seed))); err != nil {
+					return err
+				}
+			}
+			if void && seed <= maxVoid {
+				a.run.void = append(a.run.void, out)
+				break
+			}
+			a.run.outcomes = append(a.run.outcomes, out)
+		}
+		if !void || seed > maxVoid {
+			counted++
+		}
+	}
+	return nil
+}
+
+// shoot keeps a picture of the screen.
+func (r *rig) shoot(ctx context.Context, path string) error {
+	p, err := r.machine.Desktop().Screen(ctx, desktop.Shot{Format: desktop.PNG, Cursor: true})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, p.Data, 0o600)
 }
 
 // tasks asks the oracles which tasks they know.
@@ -170,12 +207,4 @@ func ownTasks() []task {
 		}
 	}
 	return all
-}
-
-func taskNames(tasks []task) []string {
-	seen := map[string]bool{}
-	for _, t := range tasks {
-		seen[t.name] = true
-	}
-	return slices.Sorted(maps.Keys(seen))
 }

@@ -85,5 +85,8 @@ func (b *browser) ask(ctx context.Context, world int) ([]call, error) {
 	if err := b.evaluate(ctx, world, placeSource, &p); err != nil {
 		return nil, err
 	}
-	return calls, p.onScreen(calls)
+	if err := p.onScreen(calls); err != nil {
+		return nil, err
+	}
+	return calls, nil
 }

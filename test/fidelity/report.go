@@ -22,6 +22,7 @@ type run struct {
 	actor    string
 	scale    int
 	outcomes []outcome
+	void     []outcome                  // episodes that nobody could pass, in whose place another seed was played
 	calls    map[string][]time.Duration // how long calls took, by name
 	input    map[string][]time.Duration // of that, the input itself, by kind of action
 }
@@ -78,6 +79,7 @@ func (r report) write(w io.Writer) error {
 	if len(r.runs) > 0 {
 		fmt.Fprintf(b, "\n## Tasks played\n\n%s\n", wrap(names(r.runs[0].outcomes)))
 	}
+	r.writeVoid(b)
 	if len(r.without) > 0 {
 		fmt.Fprintf(b, "\n## Pages without an oracle (%d)\n\n%s\n", len(r.without), wrap(r.without))
 	}
@@ -136,6 +138,23 @@ func (r report) writeFailures(b *strings.Builder) {
 	}
 }
 
+// writeVoid names the seeds that were passed over.
+func (r report) writeVoid(b *strings.Builder) {
+	fmt.Fprintf(b, "\n## Seeds passed over\n\nEpisodes that nobody could pass; the next seed was played in their place.\n\n")
+	none := true
+	for _, run := range r.runs {
+		for _, o := range run.void {
+			none = false
+			_, why, _ := strings.Cut(o.Reason, impossible)
+			why, _, _ = strings.Cut(why, "Error:")
+			fmt.Fprintf(b, "- %d× %s, seed %d: %s\n", run.scale, o.Task, o.Seed, oneLine(why))
+		}
+	}
+	if none {
+		b.WriteString("None.\n")
+	}
+}
+
 func oneLine(text string) string {
 	const most = 200
 	text = strings.Join(strings.Fields(text), " ")
@@ -179,7 +198,10 @@ func wrap(names []string) string {
 func progress(w io.Writer, actor string, o outcome) {
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	mark := "passed"
-	if !o.Passed {
+	switch {
+	case o.Void:
+		mark = "passed over: nobody could pass it"
+	case !o.Passed:
 		mark = "FAILED " + oneLine(o.Reason)
 	}
 	fmt.Fprintf(t, "%s %d× %s %d\t%.1fs\t%s\n", actor, o.Scale, o.Task, o.Seed, o.Took.Seconds(), mark)

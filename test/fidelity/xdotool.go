@@ -100,7 +100,9 @@ var sentences = map[string]func(in map[string]any) []string{
 	},
 	"left_mouse_down": func(map[string]any) []string { return []string{"mousedown", "1"} },
 	"left_mouse_up":   func(map[string]any) []string { return []string{"mouseup", "1"} },
-	"type":            func(in map[string]any) []string { return []string{"type", "--delay", "1", "--", fmt.Sprint(in["text"])} },
+	"type": func(in map[string]any) []string {
+		return []string{"type", "--delay", "1", "--", fmt.Sprint(in["text"])}
+	},
 	"key": func(in map[string]any) []string {
 		n, _ := in["repeat"].(float64)
 		return []string{"key", "--repeat", strconv.Itoa(max(1, int(n))), "--", fmt.Sprint(in["text"])}

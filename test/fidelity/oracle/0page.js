@@ -83,10 +83,12 @@ const scroller = e => {
 // reach turns the wheel until an element lies inside what it scrolls in.
 async function* reach(e) {
   const box = scroller(e);
-  for (let tries = 0; box && tries < 40; tries++) {
+  for (let tries = 0, last; box && tries < 40; tries++) {
     const r = e.getBoundingClientRect(), b = box.getBoundingClientRect();
-    if ((r.top + r.bottom) / 2 > b.top + 6 && (r.top + r.bottom) / 2 < Math.min(b.bottom, innerHeight) - 6) return;
+    if (hits(e, ...middle(e))) return;
     const before = box.scrollTop, up = (r.top + r.bottom) / 2 <= b.top + 6;
+    if (last !== undefined && last !== up) return; // a click of the wheel is more than the box shows
+    last = up;
     yield [wheel([b.left + b.width / 2, (b.top + Math.min(b.bottom, innerHeight)) / 2], up ? 'up' : 'down', 1)];
     await still(() => box.scrollTop);
     if (box.scrollTop === before) return; // as far as it goes
@@ -98,7 +100,7 @@ async function* press(e) { yield* reach(e); yield [click(e)]; }
 const constant = name => {
   const source = $$('script').map(s => s.textContent).find(s => s.includes(name + ' =')) || fail('no ' + name);
   const rest = source.slice(source.indexOf(name + ' =') + name.length + 2);
-  const end = rest.search(/\n\s*\];?\s*\n/);
+  const end = rest.search(/\n\];?\s*\n/);
   return new Function('return ' + rest.slice(0, end) + ']')();
 };
 const ordinal = s => parseInt(s.match(/(\d+)(st|nd|rd|th)/)[1], 10);

@@ -148,10 +148,15 @@ Object.assign(tasks, {
   },
   'click-pie': async function* () {
     const name = utterance().match(/labeled "(.*)"/)[1];
-    yield [click(middle($('#divWheel svg')))];
+    const centre = middle($('#divWheel svg [id*=spreader]'));
+    yield [click(centre)];
     const title = () => $$('#divWheel svg text').find(e => text(e) === name);
-    await soon('the slices', () => title() && shown(title()));
+    const apart = () => Math.hypot(middle(title())[0] - centre[0], middle(title())[1] - centre[1]);
+    await soon('the slices', () => title() && apart() > 20);
     await restful(title());
+    if (title().getAttribute('class')?.includes('selected') || getComputedStyle(title()).fill === 'rgb(255, 255, 255)') {
+      throw new Error('impossible: the wheel starts with this item selected, and takes no second choice of it');
+    }
     yield [click(middle(title()))];
   },
   'find-greatest': function* () {

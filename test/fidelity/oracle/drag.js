@@ -87,9 +87,8 @@ Object.assign(tasks, {
     yield [...loose().map(e => drag(e, chosen(e) ? left : right)), click($('#subbtn'))];
   },
   'resize-textarea': function* () {
-    const wide = /the width/.test(utterance()), by = /larger/.test(utterance()) ? 15 : -15;
-    const [x, y] = middle($(wide ? '.ui-resizable-e' : '.ui-resizable-s'));
-    yield [drag([x, y], wide ? [x + by, y] : [x, y + by]), click($('#submit'))];
+    const by = /larger/.test(utterance()) ? 15 : -15, [x, y] = spot($('.ui-resizable-se'));
+    yield [drag([x, y], [x + by, y + by]), click($('#submit'))];
   },
   'use-slider': async function* () {
     // The bounds are not written anywhere: the ends of the track tell them.

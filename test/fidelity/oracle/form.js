@@ -166,11 +166,15 @@ Object.assign(tasks, {
     const cell = i => $('#hh-' + i);
     for (let i = first; i + cells <= last; i++) {
       yield* reach(cell(i));
-      yield* reach(cell(i + cells - 1));
       const free = n => hits(cell(n), ...middle(cell(n)));
       if (!Array.from({length: cells}, (_, k) => i + k).every(free)) continue;
       const [x, y] = middle(cell(i)), end = middle(cell(i + cells - 1));
-      yield [drag([x, y - 4], [end[0], end[1] + 4])];
+      yield [move([x, y - 4]), down(), move([x, y])];
+      if (cells > 1) yield [move(end)];
+      // The page moves under the pointer here; the button must come up over the new event.
+      await soon('the event', () => $('#newEvent'));
+      await restful($('#newEvent'));
+      yield [move($('#newEvent')), up()];
       await soon('the form', () => $('#event-name'));
       yield* reach($('#event-name'));
       yield fill($('#event-name'), name);
@@ -189,7 +193,7 @@ Object.assign(tasks, {
   'stock-market': async function* () {
     const price = () => Number(text($('#stock-price')).slice(1)), limit = Number(utterance().match(/\$([\d.]+\d)/)[1]);
     yield [move($('#buy'))];
-    await soon('a good price', () => price() <= limit - 1, 30000);
+    await soon('a good price', () => text($('#stock-price')) && price() <= limit - 1, 30000);
     yield [click($('#buy'))];
   },
 });

@@ -77,7 +77,8 @@ Object.assign(tasks, {
   'guess-number': async function* () {
     for (let low = 0, high = 9; low <= high;) {
       const guess = Math.floor((low + high) / 2);
-      yield [triple($('#tt')), type(String(guess)), click($('#subbtn'))];
+      const r = $('#tt').getBoundingClientRect(); // its arrows are on the right
+      yield [triple([r.left + 8, r.top + r.height / 2]), type(String(guess)), click($('#subbtn'))];
       if (shown($('#higher'))) low = guess + 1;
       else if (shown($('#lower'))) high = guess - 1;
       else return;
@@ -123,8 +124,8 @@ Object.assign(tasks, {
     }
     yield [click($('#subbtn'))];
   },
-  'use-colorwheel': function* () { yield* wheelColour(utterance().match(/Select (.*) with/)[1]); },
-  'use-colorwheel-2': function* () { yield* wheelColour($('#query .cc').style.backgroundColor); },
+  'use-colorwheel': async function* () { yield* wheelColour(utterance().match(/Select (.*) with/)[1]); },
+  'use-colorwheel-2': async function* () { yield* wheelColour($('#query .cc').style.backgroundColor); },
 });
 
 // toEnd turns the wheel over a box until it scrolls no further.
@@ -135,9 +136,10 @@ async function* toEnd(box, way) {
     await still(() => box.scrollTop);
   }
 }
-function* wheelColour(name) {
+async function* wheelColour(name) {
   const c = document.createElement('canvas').getContext('2d');
   c.fillStyle = name;
-  yield [triple($('#col')), type(c.fillStyle.slice(1).toUpperCase()), key('Tab')];
+  yield [triple($('#col')), type(c.fillStyle.slice(1).toUpperCase()), click($('#query'))];
+  await soon('the button', () => hits($('#subbtn'), ...middle($('#subbtn'))));
   yield [click($('#subbtn'))];
 }
