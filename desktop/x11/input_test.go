@@ -1,9 +1,9 @@
 package x11
 
 import (
-	"fmt"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"

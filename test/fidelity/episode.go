@@ -52,7 +52,7 @@ func (r *rig) run(ctx context.Context, t task, seed int, act actor) outcome {
 		out.Reason = err.Error()
 		out.Void = strings.Contains(out.Reason, impossible)
 	case !v.Done:
-		out.Reason = "the page gave no verdict"
+		out.Reason = strings.TrimSpace("the page gave no verdict " + v.Reason)
 	case v.Reward < t.need:
 		out.Reason = fmt.Sprintf("reward %.2f %s", v.Reward, v.Reason)
 	default:
@@ -77,9 +77,25 @@ const verdictSource = `new Promise(tell => {
 	look();
 })`
 
+// paintedSource waits until the page has been painted: before that a browser
+// throws input away. A page that paints nothing is given a second.
+const paintedSource = `new Promise(tell => {
+	const until = performance.now() + 1000;
+	const look = () => performance.getEntriesByName('first-contentful-paint').length || performance.now() > until
+		? requestAnimationFrame(() => requestAnimationFrame(() => tell(null))) : setTimeout(look, 10);
+	look();
+})`
+
+// drawnSource waits until what was changed has reached the screen, and with it
+// the browser's knowledge of who listens to the wheel.
+const drawnSource = `new Promise(tell => requestAnimationFrame(() => requestAnimationFrame(() => tell(null))))`
+
 func (r *rig) episode(ctx context.Context, t task, seed int, act actor) (v verdict, err error) {
 	world, err := r.browser.open(ctx, "http://"+r.base+t.path)
 	if err != nil {
+		return v, err
+	}
+	if err := r.browser.evaluate(ctx, world, paintedSource, nil); err != nil {
 		return v, err
 	}
 	if err := r.browser.evaluate(ctx, world, r.source+"; null", nil); err != nil {
@@ -92,7 +108,7 @@ func (r *rig) episode(ctx context.Context, t task, seed int, act actor) (v verdi
 	if err := r.browser.evaluate(ctx, world, fmt.Sprintf("Oracle.run(%s); null", name), nil); err != nil {
 		return v, err
 	}
-	start := fmt.Sprintf("Math.seedrandom('%d'); core.EPISODE_MAX_TIME = %d; core.startEpisodeReal(); null", seed, pageTime.Milliseconds())
+	start := fmt.Sprintf("Math.seedrandom('%d'); core.EPISODE_MAX_TIME = %d; core.startEpisodeReal(); %s", seed, pageTime.Milliseconds(), drawnSource)
 	if err := r.browser.evaluate(ctx, 0, start, nil); err != nil {
 		return v, err
 	}

@@ -33,7 +33,9 @@ func offBy(n int) func(desktop.Action) []desktop.Action {
 	return func(a desktop.Action) []desktop.Action {
 		if a.Kind == desktop.Click && a.Point != nil {
 			p := *a.Point
-			p.X += n
+			if p.X += n; p.X >= screen.W {
+				p.X -= 2 * n
+			}
 			a.Point = &p
 		}
 		return one(a)

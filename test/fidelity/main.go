@@ -25,6 +25,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -96,7 +97,7 @@ func readOrder(args []string, stderr io.Writer) (order, error) {
 	if err := flags.Parse(args); err != nil {
 		return order{}, err
 	}
-	o := order{seeds: *seeds, fault: *fault, xdotool: *xdotool, out: *out, shots: *shots}
+	o := order{command: "make fidelity MINIWOB=DIR", seeds: *seeds, fault: *fault, xdotool: *xdotool, out: *out, shots: *shots}
 	if *tasks != "" {
 		o.tasks = strings.Split(*tasks, ",")
 	}
@@ -112,6 +113,9 @@ func readOrder(args []string, stderr io.Writer) (order, error) {
 	}
 	var err error
 	o.pages, err = findPages(*dir)
+	if more := strings.Join(slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-miniwob" || a == *dir || a == "-out" || a == *out }), " "); more != "" {
+		o.command += fmt.Sprintf(" ARGS=%q", more)
+	}
 	return o, err
 }
 

@@ -8,22 +8,49 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/deskhand/deskhand/desktop"
 )
 
-// measure plays all that an order asks for.
+// measure plays all that an order asks for, the scales side by side.
 func measure(ctx context.Context, o order, log io.Writer) (report, error) {
 	rep := report{order: o}
-	for _, scale := range o.scales {
-		runs, without, err := playAll(ctx, o, scale, log)
-		if err != nil {
-			return rep, err
+	type result struct {
+		runs    []run
+		without []string
+		err     error
+	}
+	results := make([]result, len(o.scales))
+	var all sync.WaitGroup
+	out := &lines{w: log}
+	for i, scale := range o.scales {
+		all.Go(func() {
+			r := &results[i]
+			r.runs, r.without, r.err = playAll(ctx, o, scale, out)
+		})
+	}
+	all.Wait()
+	for _, r := range results {
+		if r.err != nil {
+			return rep, r.err
 		}
-		rep.runs, rep.without = append(rep.runs, runs...), without
+		rep.runs, rep.without = append(rep.runs, r.runs...), r.without
 	}
 	return rep, nil
+}
+
+// lines is a writer for several at once.
+type lines struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
 
 // playAll plays the tasks at one scale, on a computer of its own.

@@ -38,8 +38,7 @@ type rig struct {
 	store   store.Store
 	engine  engine.Engine
 	info    model.Info
-	oracles map[string]bool
-	source  string
+	source  string // of the oracles
 
 	took   map[string][]time.Duration // of calls, by name
 	closes []func() error
@@ -116,12 +115,6 @@ func (r *rig) openLoop(ctx context.Context) (err error) {
 		return err
 	}
 	r.closes = append(r.closes, r.engine.Close)
-	return r.learn()
-}
-
-// learn reads the oracles' source.
-func (r *rig) learn() (err error) {
-	r.oracles = map[string]bool{}
 	r.source, err = oracleSource()
 	return err
 }

@@ -33,10 +33,13 @@ const accordionSubmit = async function* () {
   await restful($('#subbtn'));
   yield* press($('#subbtn'));
 };
-const tabLink = function* () {
+const tabLink = async function* () {
   const link = links().find(shown) || links()[0];
   if (!link) return yield [click($$('#area ul li')[1])]; // it must be in the tab that is empty
-  if (!shown(link)) yield [click($(`#area ul a[href="#${link.closest('[role=tabpanel]').id}"]`))];
+  if (!shown(link)) {
+    yield [click($(`#area ul a[href="#${link.closest('[role=tabpanel]').id}"]`))];
+    await soon('the tab', () => shown(link));
+  }
   yield [click(link)];
 };
 
@@ -124,8 +127,9 @@ Object.assign(tasks, {
     const id = utterance().match(/\(-?\d,-?\d\)/)[0];
     yield [click($$('circle').find(c => c.id === id))];
   },
-  'ascending-numbers': function* () {
+  'ascending-numbers': async function* () {
     yield [click($$('svg text').find(e => text(e) === '1'))];
+    await soon('the squares', () => $('svg rect'));
     yield $$('svg rect').sort((a, b) => a.dataset.index - b.dataset.index).map(e => click(e));
   },
   'click-menu': async function* () {
@@ -140,6 +144,7 @@ Object.assign(tasks, {
   },
   'click-menu-2': async function* () {
     yield [click($('#open-menu'))];
+    await soon('the menu', () => shown($('#menu')));
     const icon = $('#query .ui-icon'), name = quoted()[1];
     const item = $$('#menu li').find(li => !$('ul', li) && (icon ? $('.' + icon.classList[1], li) : text(li) === name));
     const above = item.parentElement.closest('li');
@@ -173,7 +178,10 @@ Object.assign(tasks, {
   'generate-number': async function* () {
     const [, less, more] = utterance().match(/less than (\d+)|greater than (\d+)|odd|even/);
     const right = n => less ? n < less : more ? n > more : /odd/.test(utterance()) ? n % 2 === 1 : n % 2 === 0;
-    do yield [click($('#generate'))]; while (!right(Number(text($('#display-number')))));
+    do {
+      yield [click($('#generate'))];
+      await still(() => text($('#display-number')));
+    } while (!right(Number(text($('#display-number')))));
     yield [click($('#submit'))];
   },
   'focus-text': clickAll('#tt'),

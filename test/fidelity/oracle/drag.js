@@ -1,9 +1,15 @@
 // Things to drag, slide, draw and aim at.
 
 const way = {left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1]};
-const dragAway = selector => function* () {
+// afterDrag clicks once the page, which takes no click right after a drag, does.
+async function* afterDrag(button) {
+  await pause(100);
+  yield [click(button)];
+}
+const dragAway = selector => async function* () {
   const [dx, dy] = way[utterance().match(/(left|right|up|down) then/)[1]], from = middle($(selector));
-  yield [drag(from, [from[0] + dx * 40, from[1] + dy * 40]), click(submit())];
+  yield [drag(from, [from[0] + dx * 40, from[1] + dy * 40])];
+  yield* afterDrag(submit());
 };
 
 // slide drags a slider's handle about to a value and goes the rest by keys.
@@ -11,11 +17,15 @@ async function* slide(slider, low, high, want, now) {
   const handle = $('.ui-slider-handle', slider), r = slider.getBoundingClientRect(), upright = slider.classList.contains('ui-slider-vertical');
   const part = (want - low) / (high - low);
   const goal = upright ? [r.left + r.width / 2, r.bottom - part * r.height] : [r.left + part * r.width, r.top + r.height / 2];
-  if (now() !== want) yield [drag(middle(handle), goal)];
+  if (now() !== want) {
+    yield [drag(middle(handle), goal)];
+    await still(now);
+  }
   for (let tries = 0; now() !== want && tries < 5; tries++) {
     const off = want - now();
     if (document.activeElement !== handle) yield [click(middle(handle))];
     yield [key(off > 0 ? 'Right' : 'Left', Math.abs(off))];
+    await still(now);
   }
 }
 
@@ -43,8 +53,8 @@ const sort = async function* (target) {
   const items = () => $$('#sortable li:not(.ui-sortable-placeholder)');
   const [, name, where] = utterance().match(/^Drag (.*?) (to the .*|up .*|down .*|left .*|right .*)\.$/);
   const all = items(), i = all.findIndex(li => text(li) === name), j = target(where, i);
-  const [x, y] = middle(all[j]);
-  yield [drag(all[i], [x, y + Math.sign(j - i) * 3])];
+  const [x, y] = middle(all[j]), [fromX, fromY] = middle(all[i]);
+  yield [drag([fromX, fromY], [x + Math.sign(x - fromX) * 4, y + Math.sign(y - fromY) * 4])];
 };
 
 const inList = (where, i) => {
@@ -77,14 +87,16 @@ Object.assign(tasks, {
     }
     yield [click($('#subbtn'))];
   },
-  'drag-shapes': function* () {
+  'drag-shapes': async function* () {
     const tag = tags[utterance().match(/all (\w+)/)[1]], box = middle($('#shape-container'));
-    yield [...loose().filter(e => e.tagName === tag).map(e => drag(e, box)), click($('#subbtn'))];
+    yield [...loose().filter(e => e.tagName === tag).map(e => drag(e, box))];
+    yield* afterDrag($('#subbtn'));
   },
-  'drag-shapes-2': function* () {
+  'drag-shapes-2': async function* () {
     const what = utterance().match(/all (\w+)/)[1], [left, right] = $$('#shape-container').map(middle);
     const chosen = e => tags[what] ? e.tagName === tags[what] : e.getAttribute('fill') === what;
-    yield [...loose().map(e => drag(e, chosen(e) ? left : right)), click($('#subbtn'))];
+    yield [...loose().map(e => drag(e, chosen(e) ? left : right))];
+    yield* afterDrag($('#subbtn'));
   },
   'resize-textarea': function* () {
     const by = /larger/.test(utterance()) ? 15 : -15, [x, y] = spot($('.ui-resizable-se'));
@@ -95,8 +107,10 @@ Object.assign(tasks, {
     const now = () => Number(text($('#val'))), want = Number(utterance().match(/Select (-?\d+)/)[1]);
     const handle = $('.ui-slider-handle');
     yield [click(middle(handle)), key('Home')];
+    await still(now);
     const low = now();
     yield [key('End')];
+    await still(now);
     yield* slide($('#slider'), low, now(), want, now);
     yield [click($('#subbtn'))];
   },
@@ -133,13 +147,15 @@ Object.assign(tasks, {
     };
     yield [click(draw(best(off))), click($('#subbtn'))];
   },
-  'draw-circle': function* () {
+  'draw-circle': async function* () {
     const [x, y] = middle($('#circ')), on = i => [x + 20 * Math.cos(i * Math.PI / 10), y + 20 * Math.sin(i * Math.PI / 10)];
-    yield [move(on(0)), down(), ...Array.from({length: 20}, (_, i) => move(on(i + 1))), up(), click(submit())];
+    yield [move(on(0)), down(), ...Array.from({length: 20}, (_, i) => move(on(i + 1))), up()];
+    yield* afterDrag(submit());
   },
-  'draw-line': function* () {
+  'draw-line': async function* () {
     const [x, y] = middle($('#circ')), [dx, dy] = /horizontal/.test(utterance()) ? [26, 0] : [0, 26];
-    yield [move([x - dx, y - dy]), down(), move([x, y]), move([x + dx, y + dy]), up(), click(submit())];
+    yield [move([x - dx, y - dy]), down(), move([x, y]), move([x + dx, y + dy]), up()];
+    yield* afterDrag(submit());
   },
   'hot-cold': async function* () {
     // Every place that the signals so far allow; look where they are halved.

@@ -10,8 +10,9 @@ async function* pickDate(date) {
   await restful(calendar);
   const off = () => (Number(text($('.ui-datepicker-year'))) - y) * 12 + months.indexOf(text($('.ui-datepicker-month'))) - (m - 1);
   for (let tries = 0; off() !== 0 && tries < 5; tries++) {
-    const button = $(off() > 0 ? '.ui-datepicker-prev' : '.ui-datepicker-next');
+    const button = $(off() > 0 ? '.ui-datepicker-prev' : '.ui-datepicker-next'), goal = Math.max(0, Math.abs(off()) - 6);
     yield Array.from({length: Math.min(6, Math.abs(off()))}, () => click(button));
+    await soon('the month', () => Math.abs(off()) === goal);
   }
   yield [click($$('.ui-datepicker-calendar td a').find(a => text(a) === String(d)))];
   await soon('the calendar to go', () => !shown(calendar));
@@ -37,7 +38,10 @@ const posts = user => $$('.media').filter(m => text($('.username', m)) === user)
 const toggle = count => async function* () {
   const action = text($$('#query .bold, #query [class=bold]')[0]).toLowerCase();
   const user = utterance().match(/by (@\S+)/)[1];
-  for (const post of posts(user).slice(0, count())) yield* press($('.' + action, post));
+  for (const post of posts(user).slice(0, count())) {
+    yield* press($('.' + action, post));
+    await soon('the button', () => $('.' + action, post).classList.contains('active'));
+  }
   yield* press($('#submitRow button'));
 };
 
@@ -48,7 +52,9 @@ const bookFlight = async function* () {
     const item = () => $$('.ui-autocomplete li').find(li => shown(li) && (text(li).startsWith(place + ' (') || text(li).includes(`(${place})`) || text(li) === place));
     await soon('the airports', item);
     await restful(item());
-    yield [click(item())];
+    // By keys: the list moves under the pointer.
+    const index = $$('.ui-autocomplete li').filter(shown).indexOf(item());
+    yield [key('Down', index + 1), key('Return')];
     await soon('the airports to go', () => !$$('.ui-autocomplete li').some(shown));
   }
   yield* pickDate(date);
@@ -62,9 +68,12 @@ const bookFlight = async function* () {
 const mail = wish => async function* () {
   const {by, action, message, to} = wish();
   const thread = $$('#main .email-thread').find(t => text($('.email-sender', t)) === by) || fail('no mail by ' + by);
+  if ($$('#main .email-thread').filter(t => text($('.email-sender', t)) === by).length > 1) throw new Error('impossible: there is more than one mail by ' + by);
   if (action === 'star' || action === 'trash') return yield* press($('.' + action, thread));
   yield* press($('.email-sender', thread));
+  await soon('the mail', () => $('#email'));
   yield* press($(action === 'reply' ? '#email .email-reply' : '#email .email-forward'));
+  await soon('the form', () => $('#reply, #forward'));
   yield action === 'reply' ? fill($('#reply-text'), message) : fill($('.forward-sender'), to);
   yield* press($(action === 'reply' ? '#send-reply' : '#send-forward'));
 };
@@ -132,12 +141,17 @@ Object.assign(tasks, {
     const n = ordinal($$('#query .bold').map(text)[1]) - 1;
     yield [...fill($('#search-text'), quoted()[0]), click($('#search'))].flat();
     const page = Math.floor(n / 3);
+    await soon('the results', () => $('.search-title'));
     if (page > 0) yield [click($$('#pagination .page-item a').find(a => text(a) === String(page + 1)))];
+    await soon('the page', () => $('#pagination .page-item.active a') && text($('#pagination .page-item.active a')) === String(page + 1));
     yield [click($$('.search-title')[n % 3])];
   },
   'phone-book': async function* () {
     const [, name, what] = utterance().match(/Find (.*) in the contact book and click on their (\w+)/);
-    for (let page = 0; page < 5 && text($('#contact .name')) !== name; page++) yield [click($('#pagination .next a'))];
+    for (let page = 1; page < 5 && text($('#contact .name')) !== name; page++) {
+      yield [click($('#pagination .next a'))];
+      await soon('the page', () => text($('#pagination .page-item.active a')) === String(page + 1));
+    }
     yield [click($('#contact .' + what))];
   },
   'order-food': async function* () {
@@ -154,6 +168,7 @@ Object.assign(tasks, {
     const [, user] = utterance().match(/user (\S+), click/), action = quoted()[0], post = posts(user)[0];
     if (['Reply', 'Retweet', 'Like'].includes(action)) return yield* press($('.' + action.toLowerCase(), post));
     yield* press($('.more', post));
+    await soon('the menu', () => shown($('ul', post)));
     yield* press($$('ul li', post).find(li => text(li).startsWith(action)));
   },
   'social-media-all': toggle(() => 99),
@@ -166,6 +181,7 @@ Object.assign(tasks, {
     const cell = i => $('#hh-' + i);
     for (let i = first; i + cells <= last; i++) {
       yield* reach(cell(i));
+      yield* reach(cell(i + cells - 1));
       const free = n => hits(cell(n), ...middle(cell(n)));
       if (!Array.from({length: cells}, (_, k) => i + k).every(free)) continue;
       const [x, y] = middle(cell(i)), end = middle(cell(i + cells - 1));

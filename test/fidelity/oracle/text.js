@@ -5,6 +5,7 @@ const login = async function* () {
   const [user, password] = quoted();
   for (const [selector, value] of [['#username', user], ['#password', password]]) {
     yield [click($(selector))];
+    await still(() => [!!$('#popup'), document.activeElement.id]);
     if ($('#popup')) {
       yield [click($('#popup-cancel'))];
       await soon('the popup to go', () => !$('#popup'));
@@ -79,6 +80,7 @@ Object.assign(tasks, {
       const guess = Math.floor((low + high) / 2);
       const r = $('#tt').getBoundingClientRect(); // its arrows are on the right
       yield [triple([r.left + 8, r.top + r.height / 2]), type(String(guess)), click($('#subbtn'))];
+      await still(() => text($('#feedback')) + $$('#feedback .hide').length);
       if (shown($('#higher'))) low = guess + 1;
       else if (shown($('#lower'))) high = guess - 1;
       else return;
@@ -106,6 +108,7 @@ Object.assign(tasks, {
   },
   'terminal': async function* () {
     yield [click($('#terminal')), type('ls\n')];
+    await soon('the list', () => $$('.terminal-line').length > 1);
     const files = text($$('.terminal-output .output').at(-1)).split(' ');
     const ext = (utterance().match(/extension \.(\S+)/) || [])[1];
     yield [type('rm ' + files.find(f => ext ? f.endsWith('.' + ext) : !f.includes('.')) + '\n')];
@@ -120,6 +123,7 @@ Object.assign(tasks, {
     else {
       const colour = {red: '#e60000', orange: '#ff9900', yellow: '#ffff00', green: '#008a00', blue: '#0066cc', purple: '#9933ff'}[how];
       yield [click($('.ql-color .ql-picker-label'))];
+      await soon('the colours', () => shown($('.ql-color .ql-picker-options')));
       yield [click($(`.ql-color .ql-picker-item[data-value="${colour}"]`))];
     }
     yield [click($('#subbtn'))];
