@@ -6,7 +6,7 @@ LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export DESKHAND_TASK := $(value TASK)
 unexport TASK
 
-.PHONY: help run test check bench build fmt doctor setup
+.PHONY: help run test check bench fidelity build fmt doctor setup
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -44,6 +44,12 @@ check: ## everything a change must pass
 bench: build ## measure, beside the usual tools on the same display
 	@scripts/setup test
 	@$(GO) run ./bench $(ARGS)
+
+fidelity: ## let the MiniWoB++ pages in MINIWOB=DIR judge what arrives on the screen (about 20 minutes)
+	@if [ ! -d "$(MINIWOB)" ]; then echo "make fidelity: MINIWOB=$(MINIWOB) is not a folder: get github.com/Farama-Foundation/miniwob-plusplus and say MINIWOB=DIR" >&2; exit 2; fi
+	@scripts/setup test
+	@$(GO) build -o bin/fidelity ./test/fidelity
+	@bin/fidelity -miniwob "$(MINIWOB)" -out docs/fidelity.md $(ARGS)
 
 fmt: ## format all Go files
 	@$(GO) run cmd/gofmt -w $$(git ls-files '*.go')

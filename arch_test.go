@@ -44,6 +44,8 @@ var allow = map[string]string{
 	"bench": "*", // measures every layer beside its peers
 	"e2e":   "*", // drives the built binary
 
+	"test/fidelity": "*", // wires the whole loop itself, with pages as the judge
+
 	"cmd/deskhand": "*", // the only place that knows every name
 }
 
@@ -59,6 +61,7 @@ var owner = map[string]string{
 	"golang.org/x/image":                     "internal/frame",
 	"golang.org/x/tools":                     "model/script",
 	"github.com/google/jsonschema-go":        "tool",
+	"github.com/coder/websocket":             "test/fidelity",
 	"golang.org/x/sys":                       "*", // the kernel's own words
 }
 
