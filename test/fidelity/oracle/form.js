@@ -101,7 +101,10 @@ Object.assign(tasks, {
   'choose-list': async function* () {
     const name = utterance().match(/^Select (.*) from the list/)[1];
     const index = $$('option').findIndex(o => text(o) === name);
-    yield [click($('#options')), key('Home'), ...(index > 0 ? [key('Down', index)] : []), key('Return'), click(submit())];
+    yield [click($('#options'))]; // the list is the browser's own window: nothing of it can be read
+    yield [key('Home'), ...(index > 0 ? [key('Down', index)] : []), key('Return')];
+    await soon('the choice', () => $('#options').selectedIndex === index);
+    yield [click(submit())];
   },
   'click-scroll-list': async function* () {
     const names = utterance().match(/^Select (.*) from the scroll list/)[1], all = $$('option');
