@@ -22,11 +22,6 @@ func do(t testing.TB, d *Desktop, actions ...desktop.Action) {
 	}
 }
 
-// On the layout that Xvfb starts with: us.
-const (
-	kcShift, kcCtrl, kcAlt, kcSlash, kcEqual, kcF5 = 50, 37, 64, 61, 21, 71
-)
-
 func TestPointerEvents(t *testing.T) {
 	t.Parallel()
 	s := display(t, small)
