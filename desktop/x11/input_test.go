@@ -3,7 +3,6 @@ package x11
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -71,28 +70,6 @@ func TestDragPassesPointsInBetween(t *testing.T) {
 	}
 	if took > time.Second {
 		t.Errorf("took %s", took)
-	}
-	w.nothingHeld()
-}
-
-// TestDragMovesOverItsTarget: a browser asks whether a target takes the drop at
-// the second motion over it, so the last motion must not be the first one there.
-func TestDragMovesOverItsTarget(t *testing.T) {
-	t.Parallel()
-	s := display(t, small)
-	d, w := open(t, s), newWitness(t, s)
-	for _, c := range []struct{ from, to, before string }{
-		{"100,100", "300,150", "move 299,149"}, {"300,150", "100,100", "move 101,101"}, {"50,60", "50,160", "move 50,159"}, {"319,239", "0,0", "move 1,1"},
-	} {
-		var from, to deskhand.ScreenPoint
-		fmt.Sscanf(c.from, "%d,%d", &from.X, &from.Y)
-		fmt.Sscanf(c.to, "%d,%d", &to.X, &to.Y)
-		do(t, d, desktop.Action{Kind: desktop.Drag, From: &from, Point: &to})
-		got := w.events()
-		before, end := slices.Index(got, c.before), slices.Index(got, "move "+c.to)
-		if before < 0 || end != before+1 {
-			t.Errorf("from %s to %s: %q", c.from, c.to, got)
-		}
 	}
 	w.nothingHeld()
 }

@@ -1,9 +1,7 @@
 package x11
 
 import (
-	"cmp"
 	"context"
-	"time"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/desktop"
@@ -20,13 +18,6 @@ const (
 	clickGap  = 12 // ms between the clicks of a double click: Chromium takes two presses of the same millisecond for one
 	dragSteps = 10
 	dragPause = 8 // ms between steps of a drag, so that programs see a path and not a jump
-)
-
-// How long a drag waits for programs to follow, three times.
-const (
-	dragFirst = 60 * time.Millisecond  // for a first change on the screen
-	dragQuiet = 50 * time.Millisecond  // without further ones
-	dragLimit = 600 * time.Millisecond // at most, where something is always drawn
 )
 
 func (h *hands) doMove(ctx context.Context, j *job) error {
@@ -70,53 +61,31 @@ func (h *hands) doScroll(ctx context.Context, j *job) error {
 }
 
 // doDrag goes through points in between with pauses: toolkits begin a drag
-// only after a few pixels of motion, and look for a target at each motion. A
-// drag and drop between programs begins and finds its target by messages, so
-// the button is held until what the motion set off has been drawn: on the way,
-// or the program sees the release before its drag has begun; a pixel before the
-// end, since browsers take the first motion over a target for its entering only
-// and ask whether it takes the drop at the next; and at the end.
+// only after a few pixels of motion, and look for a target at each motion. The
+// last point is passed twice, so that the target has been found before the drop.
 func (h *hands) doDrag(ctx context.Context, j *job) error {
 	from, to := *j.From, *j.Point
-	codes, err := h.modifierCodes(ctx, j)
-	if err != nil {
-		return err
-	}
-	var begin, near, end, drop xwire.Batch
-	h.motion(&begin, from, 0)
-	for _, code := range codes {
-		h.key(&begin, code, true)
-	}
-	h.press(&begin, buttons[j.Button], 0, false)
-	for i := 1; i < dragSteps; i++ {
-		b := &begin
-		if i > dragSteps/2 {
-			b = &near
+	start := *j
+	start.Point = j.From
+	return h.withModifiersAt(ctx, &start, j.Point, func(b *xwire.Batch) {
+		h.press(b, buttons[j.Button], 0, false)
+		for i := 1; i <= dragSteps; i++ {
+			at := deskhand.ScreenPoint{X: from.X + (to.X-from.X)*i/dragSteps, Y: from.Y + (to.Y-from.Y)*i/dragSteps}
+			h.motion(b, at, dragPause)
 		}
-		at := deskhand.ScreenPoint{X: from.X + (to.X-from.X)*i/dragSteps, Y: from.Y + (to.Y-from.Y)*i/dragSteps}
-		h.motion(b, at, dragPause)
-	}
-	before := deskhand.ScreenPoint{X: to.X - cmp.Compare(to.X, from.X), Y: to.Y - cmp.Compare(to.Y, from.Y)}
-	h.motion(&near, before, dragPause)
-	h.motion(&end, to, dragPause)
-	for _, b := range []*xwire.Batch{&begin, &near, &end} {
-		if err := h.round(ctx, b); err != nil {
-			return err
-		}
-		if _, err := h.screen.watch(ctx, desktop.Wait{First: dragFirst, Quiet: dragQuiet, Limit: dragLimit}, time.Now(), false); err != nil {
-			return err
-		}
-	}
-	h.release(&drop, buttons[j.Button], dragPause)
-	for i := range codes {
-		h.key(&drop, codes[len(codes)-1-i], false)
-	}
-	return h.land(ctx, &drop, j.Point)
+		h.motion(b, to, dragPause)
+		h.release(b, buttons[j.Button], dragPause)
+	})
 }
 
 // withModifiers moves to the job's point, if any, and does what add adds
 // between the press and the release of the job's modifiers.
 func (h *hands) withModifiers(ctx context.Context, j *job, add func(*xwire.Batch)) error {
+	return h.withModifiersAt(ctx, j, j.Point, add)
+}
+
+// withModifiersAt is withModifiers that expects the pointer at end afterwards.
+func (h *hands) withModifiersAt(ctx context.Context, j *job, end *deskhand.ScreenPoint, add func(*xwire.Batch)) error {
 	codes, err := h.modifierCodes(ctx, j)
 	if err != nil {
 		return err
@@ -132,7 +101,7 @@ func (h *hands) withModifiers(ctx context.Context, j *job, add func(*xwire.Batch
 	for i := range codes {
 		h.key(&b, codes[len(codes)-1-i], false)
 	}
-	return h.land(ctx, &b, j.Point)
+	return h.land(ctx, &b, end)
 }
 
 // land sends the batch, waits until it is processed, and checks that the
