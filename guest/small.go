@@ -14,7 +14,7 @@ import (
 // buffers now and then. Collecting early costs it little time and keeps it small.
 const (
 	heapGrowth = 25       // percent of the live heap that may become garbage
-	heapAim    = 28 << 20 // bytes; above it the collector works harder
+	heapAim    = 33 << 20 // bytes; above it the collector works harder
 )
 
 // beSmall trades a little processor time of the guest for memory, and gives
