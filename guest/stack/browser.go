@@ -25,7 +25,7 @@ var chromiumFlags = [...]string{
 func chromiumArgs(c Config) []string {
 	args := append([]string{}, chromiumFlags[:]...)
 	// As large as can be, yet not maximized: a Chromium that starts maximized
-	// under mutter shows no toolbar about once in seven starts.
+	// under mutter sometimes shows no toolbar (3 of 18 starts).
 	args = append(args, "--window-position=0,0", fmt.Sprintf("--window-size=%d,%d", c.Size.W/c.Scale, (c.Size.H-PanelOf(c.Size, c.Scale).Height)/c.Scale))
 	if c.Scale > 1 {
 		args = append(args, "--force-device-scale-factor="+strconv.Itoa(c.Scale))
