@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,7 +22,8 @@ const defaultPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games:/u
 func startWalled(ctx context.Context, c Config, d *directories, log io.Writer) (*remote.Sandbox, error) {
 	s, err := bwrap.Start(ctx, bwrap.Config{
 		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Binds: c.Binds, Environ: c.environ(), Log: log,
-		Stack: c.stack(bwrap.Home, bwrap.Runtime, bwrap.Logs),
+		Stack:  c.stack(bwrap.Home, bwrap.Runtime, bwrap.Logs),
+		Mounts: stack.BrowserMounts(filepath.SplitList(defaultPath)),
 	})
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func startOpen(ctx context.Context, c Config, d *directories, log io.Writer) (*r
 	}{d.home, c.stack(d.home, d.runtime, d.logs)}
 	return remote.Launch(ctx, remote.LaunchConfig{
 		Argv: append([]string{c.Binary}, c.Args...), Env: env, Guest: settings, Log: log,
-		Walls: sandbox.Walls{Driver: string(None), Present: []string{}, Missing: []string{"user", "mount", "pid", "ipc", "uts", "network"}},
+		Walls: sandbox.Walls{Driver: string(None), Present: []string{}, Missing: []string{"user", "mount", "pid", "ipc", "uts", "network", "syscalls"}},
 	})
 }
 

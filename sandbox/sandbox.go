@@ -67,7 +67,7 @@ const (
 // Walls names what separates a sandbox from the machine it runs on.
 type Walls struct {
 	Driver  string   `json:"driver"`  // "bwrap", "host"
-	Present []string `json:"present"` // of: user, mount, pid, ipc, uts, network
+	Present []string `json:"present"` // of: user, mount, pid, ipc, uts, network, syscalls
 	Missing []string `json:"missing"`
 }
 

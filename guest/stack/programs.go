@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Kind is what a program is for. There is one launcher per kind.
@@ -108,6 +109,16 @@ func findPrograms(c Config, dirs []string) []installed {
 		}
 	}
 	return found
+}
+
+// webkit are the browsers whose own walls are bubblewrap's, and so need to mount.
+var webkit = []string{"epiphany-browser", "epiphany"}
+
+// BrowserMounts reports whether the browser that gets the launcher mounts things
+// to build its own walls. dirs are where programs are looked for.
+func BrowserMounts(dirs []string) bool {
+	browser, ok := first(findPrograms(Config{Scale: 1}, dirs), Browser)
+	return ok && slices.Contains(webkit, browser.name)
 }
 
 // find returns the path of a program of the stack itself, empty when it is not

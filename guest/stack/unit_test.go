@@ -193,3 +193,27 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Errorf("settings that are none: %v", err)
 	}
 }
+
+func TestBrowserMounts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		installed []string
+		want      bool
+	}{
+		{nil, false},
+		{[]string{"epiphany-browser"}, true},
+		{[]string{"epiphany"}, true},
+		{[]string{"chromium", "epiphany-browser"}, false},
+		{[]string{"firefox-esr"}, false},
+	} {
+		dir := t.TempDir()
+		for _, name := range c.installed {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := BrowserMounts([]string{"/nonexistent", dir}); got != c.want {
+			t.Errorf("%q: %v, want %v", c.installed, got, c.want)
+		}
+	}
+}

@@ -43,6 +43,7 @@ type Config struct {
 	Stack   any       // of the display stack, handed to the guest as JSON; default: no display
 	Environ []string  // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
 	Env     []string  // added to the environment inside, as NAME=value; default: none
+	Mounts  bool      // let programs mount in namespaces of their own, as WebKit's inner walls do; default: refused
 	Log     io.Writer // gets what the guest and bubblewrap say until Close returns; default: nowhere
 	Dir     string    // where the guest's socket is made before it loses its path; default: os.TempDir()
 
@@ -63,7 +64,7 @@ type Sandbox struct{ *remote.Sandbox }
 var _ sandbox.Sandbox = (*Sandbox)(nil)
 
 // present are the walls that every sandbox of this package has.
-var present = []string{"user", "mount", "pid", "ipc", "uts", "network"}
+var present = []string{"user", "mount", "pid", "ipc", "uts", "network", "syscalls"}
 
 // Start builds the walls and returns when the guest inside answers.
 //
@@ -142,13 +143,29 @@ func (w *walls) add(args ...string) { w.args = append(w.args, args...) }
 
 // file makes content a read-only file at path.
 func (w *walls) file(path, content string) {
+	if fd, ok := w.hand(content); ok {
+		w.add("--perms", "0444", "--ro-bind-data", fd, path)
+	}
+}
+
+// syscalls loads the filter, as the last thing before the guest starts.
+func (w *walls) syscalls(c Config) {
+	program, err := filter(c.Mounts)
+	w.err = errors.Join(w.err, err)
+	if fd, ok := w.hand(string(program)); ok {
+		w.add("--seccomp", fd)
+	}
+}
+
+// hand gives bubblewrap a descriptor from which it reads content.
+func (w *walls) hand(content string) (fd string, ok bool) {
 	f, err := memory(content)
 	if err != nil {
 		w.err = errors.Join(w.err, err)
-		return
+		return "", false
 	}
-	w.add("--perms", "0444", "--ro-bind-data", fmt.Sprint(firstFile+len(w.files)), path)
 	w.files = append(w.files, f)
+	return fmt.Sprint(firstFile + len(w.files) - 1), true
 }
 
 // wallsOf returns the walls that c asks for. Later arguments lie over earlier
@@ -161,6 +178,7 @@ func wallsOf(c Config) (*walls, error) {
 	w.environment(c)
 	w.system()
 	w.configuration()
+	w.syscalls(c)
 	w.private(c)
 	for _, b := range c.Binds {
 		w.add(map[bool]string{true: "--bind", false: "--ro-bind"}[b.Write], b.Host, b.Inside)

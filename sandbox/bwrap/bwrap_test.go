@@ -17,6 +17,10 @@ func TestMain(m *testing.M) {
 		// Not os.Exit, which waits for a second under the race detector.
 		syscall.Exit(guest.Main(os.Args[2:], os.Stdin, os.Stderr, nil))
 	}
+	if len(os.Args) > 1 && os.Args[1] == probeArg {
+		probeMain()
+		syscall.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
 }
 
