@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/deskhand/deskhand/internal/guestapi"
 	"github.com/deskhand/deskhand/sandbox/host"
 )
 
@@ -28,9 +29,10 @@ const keepArg = "keep"
 // Settings is what the host tells the guest, as one JSON object on standard
 // input, which then stays open: its end is the end of the guest.
 type Settings struct {
-	Token string          `json:"token,omitempty"` // when set every request needs it
-	Home  string          `json:"home,omitempty"`  // where programs start; default: HOME
-	Stack json.RawMessage `json:"stack,omitempty"` // of the display stack, for OpenDisplay; absent: no display
+	Token  string          `json:"token,omitempty"` // when set every request needs it
+	Home   string          `json:"home,omitempty"`  // where programs start; default: HOME
+	Limits guestapi.Limits `json:"limits,omitzero"` // of each process; default: as they are
+	Stack  json.RawMessage `json:"stack,omitempty"` // of the display stack, for OpenDisplay; absent: no display
 }
 
 // OpenDisplay makes a display stack of what the host said about it. It starts nothing.
@@ -79,6 +81,9 @@ func run(stdin io.Reader, log *slog.Logger, display OpenDisplay) error {
 	var s Settings
 	if err := input.Decode(&s); err != nil {
 		return errors.Join(fmt.Errorf("standard input does not hold the guest's settings: %w", err), l.Close())
+	}
+	if err := limit(s.Limits); err != nil {
+		return errors.Join(err, l.Close())
 	}
 	exe, err := os.Executable()
 	if err != nil {

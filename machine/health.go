@@ -84,9 +84,17 @@ func (m *Machine) note(text string) {
 
 // Notices returns what happened since the last call, one sentence each.
 func (m *Machine) Notices() []string {
+	kills, err := m.sandbox.Kills()
+	if err != nil {
+		m.log.Error("memory not watched", "err", err)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := m.notices
 	m.notices = nil
+	if kills > m.kills {
+		out = append(out, fmt.Sprintf("The computer ran out of memory, so %d of its processes were ended. Close what is not needed, or work on less at a time.", kills-m.kills))
+		m.kills = kills
+	}
 	return out
 }

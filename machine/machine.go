@@ -117,6 +117,7 @@ type Machine struct {
 
 	mu      sync.Mutex
 	notices []string
+	kills   int // of processes that ran out of memory, already told of
 	close   sync.Once
 	closed  error // of the first Close
 }

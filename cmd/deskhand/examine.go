@@ -20,7 +20,7 @@ import (
 
 // examine runs every check, in the order in which things build on each other.
 func (a *app) examine(ctx context.Context) []finding {
-	found := wallFindings(ctx)
+	found := append(wallFindings(ctx), limitsFinding())
 	for _, p := range programs {
 		found = append(found, p.look())
 	}
@@ -47,6 +47,20 @@ func wallFindings(ctx context.Context) []finding {
 		all = append(all, finding{Name: "walls", Needed: true, Detail: p.What, Mend: p.Mend, Apt: p.Apt})
 	}
 	return all
+}
+
+// limitsFinding says how much a sandbox as a whole can be bounded here.
+func limitsFinding() finding {
+	how, missing, err := bwrap.Bounds()
+	f := finding{Name: "limits", OK: len(missing) == 0, Detail: how}
+	if !f.OK {
+		f.Detail = "a sandbox's " + strings.Join(missing, " and ") + " can only be bounded for each process, not for all together"
+		if err != nil {
+			f.Detail += " (" + firstLine(err.Error()) + ")"
+		}
+		f.Mend = "run deskhand in a systemd session with delegation, such as: systemd-run --user --scope -p Delegate=yes deskhand …"
+	}
+	return f
 }
 
 // program is something that must be on the PATH, by any of its names.

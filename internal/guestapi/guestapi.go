@@ -72,3 +72,13 @@ type Notice struct {
 	Time time.Time `json:"time"`
 	Text string    `json:"text"` // one sentence in fixed words
 }
+
+// Limits are part of the settings that a guest is started with: what each process
+// inside may take. A zero field leaves a limit as
+// it is; none is ever raised.
+type Limits struct {
+	Data      uint64 `json:"data,omitempty"`      // bytes of memory of its own
+	FileSize  uint64 `json:"file_size,omitempty"` // bytes of one file
+	Files     uint64 `json:"files,omitempty"`     // open files
+	Processes uint64 `json:"processes,omitempty"` // of the user; the kernel does not count root's
+}

@@ -17,9 +17,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/guestapi"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/remote"
 )
@@ -43,6 +45,7 @@ type Config struct {
 	Stack   any       // of the display stack, handed to the guest as JSON; default: no display
 	Environ []string  // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
 	Env     []string  // added to the environment inside, as NAME=value; default: none
+	Limits  Limits    // of what runs inside; default: see there
 	Mounts  bool      // let programs mount in namespaces of their own, as WebKit's inner walls do; default: refused
 	Log     io.Writer // gets what the guest and bubblewrap say until Close returns; default: nowhere
 	Dir     string    // where the guest's socket is made before it loses its path; default: os.TempDir()
@@ -83,16 +86,26 @@ func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, deskhand.E(op, "", err)
 	}
+	group, unbounded, _ := c.Limits.group() // why there is none, doctor says; the walls name what is missing
 	settings := struct {
-		Home  string `json:"home"`
-		Stack any    `json:"stack,omitempty"`
-	}{Home, c.Stack}
-	s, err := remote.Launch(ctx, remote.LaunchConfig{
+		Home   string          `json:"home"`
+		Limits guestapi.Limits `json:"limits"`
+		Stack  any             `json:"stack,omitempty"`
+	}{Home, c.Limits.perProcess(unbounded), c.Stack}
+	launch := remote.LaunchConfig{
 		Argv: append(append([]string{program}, w.args...), append([]string{"--", Binary}, c.Args...)...), Files: w.files,
-		Guest: settings, Dir: c.Dir, Log: c.Log, Explain: explain,
-		Walls:      sandbox.Walls{Driver: "bwrap", Present: present, Missing: []string{}},
-		StartLimit: c.StartLimit, StopLimit: c.StopLimit,
-	})
+		Guest: settings, Dir: c.Dir, Log: c.Log, Explain: explain, StartLimit: c.StartLimit, StopLimit: c.StopLimit,
+	}
+	if group != nil {
+		launch.Argv, launch.Group = group.Command(launch.Argv), group
+	}
+	launch.Walls = sandbox.Walls{Driver: "bwrap", Present: slices.Clone(present), Missing: slices.Concat([]string{}, unbounded)}
+	for _, b := range bounded {
+		if !slices.Contains(unbounded, b) {
+			launch.Walls.Present = append(launch.Walls.Present, b)
+		}
+	}
+	s, err := remote.Launch(ctx, launch)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +122,10 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Args == nil {
 		c.Args = []string{"guest"}
+	}
+	var err error
+	if c.Limits, err = c.Limits.withDefaults(); err != nil {
+		return c, err
 	}
 	for name, dir := range map[string]string{"home": c.Home, "logs": c.Logs} {
 		if dir == "" {
@@ -197,24 +214,26 @@ func wallsOf(c Config) (*walls, error) {
 // private mounts what belongs to this sandbox alone.
 func (w *walls) private(c Config) {
 	w.folders("/home", "/run", "/run/lock", "/run/user", "/run/deskhand", "/var", "/var/lib", "/var/cache")
-	w.add("--proc", "/proc", "--dev", "/dev",
-		"--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
-		"--perms", "1777", "--tmpfs", "/tmp",
-		// An X server that is not root does not make the places of its sockets.
-		"--perms", "1777", "--dir", "/tmp/.X11-unix", "--perms", "1777", "--dir", "/tmp/.ICE-unix",
-		"--perms", "1777", "--tmpfs", "/var/tmp",
-		"--perms", "0700", "--tmpfs", Runtime,
-		"--symlink", "/run", "/var/run", "--symlink", "/run/lock", "/var/lock",
+	w.add("--proc", "/proc", "--dev", "/dev")
+	w.tmpfs("1777", c.Limits.Memory/shmShare, "/dev/shm")
+	w.add("--remount-ro", "/dev")
+	w.tmpfs("1777", c.Limits.Scratch, "/tmp")
+	// An X server that is not root does not make the places of its sockets.
+	w.add("--perms", "1777", "--dir", "/tmp/.X11-unix", "--perms", "1777", "--dir", "/tmp/.ICE-unix")
+	w.tmpfs("1777", c.Limits.Scratch, "/var/tmp")
+	w.tmpfs("0700", c.Limits.Memory/runtimeShare, Runtime)
+	w.add("--symlink", "/run", "/var/run", "--symlink", "/run/lock", "/var/lock",
 		"--ro-bind-try", "/var/cache/fontconfig", "/var/cache/fontconfig",
 		"--ro-bind", c.Binary, Binary)
-	w.directory(c.Home, Home)
-	w.directory(c.Logs, Logs)
+	w.directory(c.Home, Home, c.Limits.Scratch)
+	w.directory(c.Logs, Logs, c.Limits.Scratch)
 }
 
-// directory mounts the host's directory, or an empty one, writable at inside.
-func (w *walls) directory(host, inside string) {
+// directory mounts the host's directory, or an empty one of size bytes,
+// writable at inside.
+func (w *walls) directory(host, inside string, size int64) {
 	if host == "" {
-		w.add("--perms", "0700", "--tmpfs", inside)
+		w.tmpfs("0700", size, inside)
 		return
 	}
 	w.add("--bind", host, inside)

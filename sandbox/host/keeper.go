@@ -97,13 +97,18 @@ func Keep(args []string) int {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return errno(err)
 	}
+	// When memory runs out the kernel is to end what a call started, not the
+	// display or whoever looks after them.
+	if err := oomScore(firstToGo); err != nil {
+		return errno(err)
+	}
 	pid, err := syscall.ForkExec(args[0], args[1:], &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return errno(err)
 	}
-	if err := letGo(); err != nil {
+	if err := errors.Join(letGo(), oomScore(asOthers)); err != nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		return errno(err)
 	}
@@ -123,6 +128,19 @@ func Keep(args []string) int {
 			_ = status.Encode(report{Exit: &exit})
 		}
 	}
+}
+
+// Values of oom_score_adj: what is added to a process's share of memory, in
+// thousandths, when one has to be ended.
+const (
+	firstToGo = "500"
+	asOthers  = "0"
+)
+
+// oomScore says how soon this process, and what it starts, is ended when memory
+// runs out.
+func oomScore(adjust string) error {
+	return os.WriteFile("/proc/self/oom_score_adj", []byte(adjust), 0)
 }
 
 // letGo gives up the program's input and output, whose ends would otherwise

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,7 @@ type LaunchConfig struct {
 	Env   []string   // the whole environment of Argv; default: empty
 	Files []*os.File // further descriptors, from 4 on; closed by Launch
 	Guest any        // the guest's settings, sent as JSON; default: {}
+	Group Group      // in which Argv runs; closed once everything has ended, also when Launch fails; default: none
 	Walls sandbox.Walls
 	Dir   string    // where the socket is made, in a private directory that is gone once the guest answers; default: os.TempDir()
 	Log   io.Writer // gets what Argv writes to standard error until Close returns; default: nowhere
@@ -35,9 +37,25 @@ type LaunchConfig struct {
 	StopLimit  time.Duration // for an orderly end, before everything is killed; default 10s
 }
 
+// Group bounds what a sandbox takes of the machine.
+type Group interface {
+	// Kills returns how many processes were ended because memory ran out.
+	Kills() (int, error)
+	Close() error
+}
+
+// none is the group of a sandbox that is not bounded.
+type none struct{}
+
+func (none) Kills() (int, error) { return 0, nil }
+func (none) Close() error        { return nil }
+
 func (c LaunchConfig) withDefaults() LaunchConfig {
 	if c.Guest == nil {
 		c.Guest = struct{}{}
+	}
+	if c.Group == nil {
+		c.Group = none{}
 	}
 	if c.Explain == nil {
 		c.Explain = func(stderr string, ended error) error {
@@ -62,19 +80,21 @@ func Launch(ctx context.Context, c LaunchConfig) (*Sandbox, error) {
 	defer closeAll(c.Files)
 	settings, err := json.Marshal(c.Guest)
 	if err != nil {
-		return nil, deskhand.E(op, deskhand.Internal, err)
+		return nil, deskhand.E(op, deskhand.Internal, errors.Join(err, c.Group.Close()))
 	}
 	socket, err := newSocket(c.Dir)
 	if err != nil {
-		return nil, deskhand.Errorf(op, deskhand.Unavailable, "the guest's socket cannot be made: %w", err)
+		return nil, deskhand.Errorf(op, deskhand.Unavailable, "the guest's socket cannot be made: %w", errors.Join(err, c.Group.Close()))
 	}
 	ch, err := startChild(c, socket.listener)
 	if err := errors.Join(err, socket.listener.Close()); err != nil {
-		return nil, deskhand.E(op, deskhand.Unavailable, errors.Join(err, socket.Close()))
+		return nil, deskhand.E(op, deskhand.Unavailable, errors.Join(err, socket.Close(), c.Group.Close()))
 	}
 	s := New(Config{Dial: socket.dial, Walls: c.Walls})
-	s.child = ch
-	s.shutdown = func() error { return errors.Join(ch.stop(c.StopLimit), ignoreDone(socket.Close())) }
+	s.child, s.group = ch, c.Group
+	s.shutdown = sync.OnceValue(func() error {
+		return errors.Join(ch.stop(c.StopLimit), ignoreDone(socket.Close()), c.Group.Close())
+	})
 	s.stream.Go(func() {
 		<-ch.done
 		s.finish(c.Explain(ch.tail.String(), ch.ended))

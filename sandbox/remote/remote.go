@@ -50,6 +50,7 @@ type Sandbox struct {
 	transport *http.Transport
 	client    *http.Client
 	child     *child // nil unless Launch started it
+	group     Group
 	shutdown  func() error
 
 	mu     sync.Mutex
@@ -64,7 +65,7 @@ var _ sandbox.Sandbox = (*Sandbox)(nil)
 // New returns the place behind the guest that c.Dial reaches. It connects when
 // it is used.
 func New(c Config) *Sandbox {
-	s := &Sandbox{config: c, open: map[net.Conn]bool{}, over: make(chan struct{}), shutdown: func() error { return nil }}
+	s := &Sandbox{config: c, open: map[net.Conn]bool{}, over: make(chan struct{}), group: none{}, shutdown: func() error { return nil }}
 	s.transport = &http.Transport{
 		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return c.Dial(ctx) },
 		DisableCompression:     true,
@@ -98,6 +99,13 @@ func (s *Sandbox) Walls() sandbox.Walls {
 	w := s.config.Walls
 	w.Present, w.Missing = slices.Clone(w.Present), slices.Clone(w.Missing)
 	return w
+}
+
+// Kills returns how many processes of the sandbox the kernel has ended because
+// its limit of memory was reached. Internal: it cannot be told.
+func (s *Sandbox) Kills() (int, error) {
+	n, err := s.group.Kills()
+	return n, deskhand.E("sandbox: memory", deskhand.Internal, err)
 }
 
 // Close ends every connection and, after Launch, every process of the sandbox.
