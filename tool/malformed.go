@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/deskhand/deskhand"
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // Malformed returns the toolset that call was meant for and the text to answer
@@ -73,4 +73,4 @@ func malformedActions(actions []json.RawMessage) string {
 	return fmt.Sprintf("its actions could not be run as sent (actions: %s)", strings.Join(names, ", "))
 }
 
-func quote(name string) string { return "'" + printable.Line(name, 64) + "'" }
+func quote(name string) string { return "'" + plaintext.Short(name, 64) + "'" }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/deskhand/deskhand/internal/input"
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // schemaFor returns the schema of In with the doc and enum tags applied.
@@ -99,7 +99,7 @@ func (c *checker) refuse(path, problem string) json.RawMessage {
 func (c *checker) object(schema *jsonschema.Schema, path string, raw json.RawMessage) json.RawMessage {
 	o := input.Read(raw)
 	out := map[string]json.RawMessage{}
-	at := func(name string) string { return strings.TrimPrefix(path+"."+printable.Line(name, 64), ".") }
+	at := func(name string) string { return strings.TrimPrefix(path+"."+plaintext.Short(name, 64), ".") }
 	for _, name := range schema.PropertyOrder {
 		value := o.Take(name)
 		switch {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // maxName bounds how much of a name the model made up is repeated to it.
@@ -86,7 +86,7 @@ func (o *Object) Drop(name string) {
 // Refuse records what is wrong with a field.
 func (o *Object) Refuse(name, problem string) {
 	if !o.broken {
-		o.problems = append(o.problems, printable.Line(name, maxName)+": "+problem)
+		o.problems = append(o.problems, plaintext.Short(name, maxName)+": "+problem)
 	}
 }
 
@@ -97,7 +97,7 @@ func (o *Object) Problem() string {
 	if !o.broken {
 		for _, name := range o.names {
 			if !o.taken[name] {
-				problems = append(problems, printable.Line(name, maxName)+": unknown field")
+				problems = append(problems, plaintext.Short(name, maxName)+": unknown field")
 			}
 		}
 	}

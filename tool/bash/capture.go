@@ -8,7 +8,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // capture keeps the start and the end of one stream of one command, in bounded
@@ -102,16 +102,16 @@ func (c *capture) text() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.total <= int64(len(c.head)) {
-		return printable.Text(c.head)
+		return plaintext.Output(c.head)
 	}
 	last := c.tail
 	if c.total <= int64(2*c.half) { // head and tail meet or overlap
 		rest := int(c.total) - len(c.head)
-		return printable.Text(append(bytes.Clone(c.head), last[len(last)-rest:]...))
+		return plaintext.Output(append(bytes.Clone(c.head), last[len(last)-rest:]...))
 	}
 	head, tail := tidy(c.head, last[max(0, len(last)-c.half):])
 	note := fmt.Sprintf("... Output truncated (%d total lines) ...\n[%d bytes left out]", c.lines+c.unfinished(), c.total-int64(len(head)+len(tail)))
-	return strings.TrimRight(printable.Text(head), "\n") + "\n" + note + "\n" + printable.Text(tail)
+	return strings.TrimRight(plaintext.Output(head), "\n") + "\n" + note + "\n" + plaintext.Output(tail)
 }
 
 // unfinished is 1 when the last line has no line feed.

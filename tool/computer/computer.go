@@ -21,7 +21,7 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/desktop"
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 	"github.com/deskhand/deskhand/tool"
 )
 
@@ -163,5 +163,5 @@ func (c *Computer) settle(ctx context.Context, wait desktop.Wait) {
 }
 
 func failure(text string) deskhand.Result {
-	return deskhand.Failure(printable.Line(text, maxFailure))
+	return deskhand.Failure(plaintext.Short(text, maxFailure))
 }

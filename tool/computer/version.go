@@ -8,7 +8,7 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/input"
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 	"github.com/deskhand/deskhand/tool"
 )
 
@@ -221,7 +221,7 @@ func (v version) read(call deskhand.Call, disabled []string) (m member, a args, 
 			return m, a, refusal
 		}
 	}
-	a = args{name: printable.Line(name, maxName), words: v.words(), repeat: 1}
+	a = args{name: plaintext.Short(name, maxName), words: v.words(), repeat: 1}
 	m, ok := v.members[name]
 	if !ok {
 		return m, a, fmt.Sprintf(a.words.unknown, a.name)

@@ -3,6 +3,7 @@ package editor
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/deskhand/deskhand"
@@ -19,128 +20,82 @@ type args struct {
 	viewRange     []int // nil, or two
 }
 
-// command is one of the editor's commands: the fields its input must and may
-// have besides command and path, and what it does.
+type (
+	field  = input.Field[args]
+	fields = input.Fields[args]
+)
+
+// command is one of the editor's commands: the fields its input has besides
+// command and path, and what it does.
 type command struct {
-	needs, takes []field
-	run          func(ctx context.Context, e *Editor, a args) (deskhand.Result, error)
+	fields
+	run func(ctx context.Context, e *Editor, a args) (deskhand.Result, error)
 }
 
 var commands = map[string]command{
-	"view":        {takes: []field{viewRange}, run: view},
-	"create":      {needs: []field{fileText}, run: create},
-	"str_replace": {needs: []field{oldStr}, takes: []field{newStr}, run: replace},
-	"insert":      {needs: []field{insertLine}, takes: []field{insertText, insertTextOnce}, run: insert},
+	"view":        {fields{Takes: []field{viewRange}}, view},
+	"create":      {fields{Needs: []field{fileText}}, create},
+	"str_replace": {fields{Needs: []field{oldStr}, Takes: []field{newStr}}, replace},
+	"insert":      {fields{Needs: []field{insertLine}, Takes: []field{insertText, insertTextOnce}}, insert},
 	"undo_edit":   {run: undo},
 }
 
-// field is one field of the input. set reads its value, nil when there is none,
-// into args and returns what is wrong with it.
-type field struct {
-	name string
-	set  func(a *args, value json.RawMessage) (problem string)
-}
-
 var (
-	commandName = field{"command", func(a *args, v json.RawMessage) string { return text(&a.command, v) }}
-	filePath    = field{"path", setPath}
-	fileText    = field{"file_text", func(a *args, v json.RawMessage) string { return text(&a.fileText, v) }}
-	oldStr      = field{"old_str", setOld}
-	newStr      = field{"new_str", func(a *args, v json.RawMessage) string { return text(&a.new, v) }}
-	insertLine  = field{"insert_line", setInsertLine}
-	viewRange   = field{"view_range", setViewRange}
+	commandName = input.Text("command", func(a *args) *string { return &a.command })
+	filePath    = field{Name: "path", Set: setPath}
+	fileText    = input.Text("file_text", func(a *args) *string { return &a.fileText })
+	oldStr      = input.Sought("old_str", func(a *args) *string { return &a.old })
+	newStr      = input.Text("new_str", func(a *args) *string { return &a.new })
+	insertLine  = input.Whole("insert_line", func(a *args) *int { return &a.insertLine })
+	viewRange   = input.Span("view_range", func(a *args) *[]int { return &a.viewRange })
 
 	// Models write the text to insert under either name.
-	insertText     = field{"insert_text", setInsertText}
-	insertTextOnce = field{"new_str", setInsertText}
+	insertText     = field{Name: "insert_text", Set: setInsertText}
+	insertTextOnce = field{Name: "new_str", Set: setInsertText}
 )
 
-// all is every field of every command. A null in one of another command's is
-// an absent field: models write them that way.
+// all is every field of every command.
 var all = []field{fileText, oldStr, newStr, insertLine, insertText, viewRange}
 
 // read reads the input strictly.
 func (e *Editor) read(raw json.RawMessage) (a args, problem string) {
 	o := input.Read(raw)
-	take(o, &a, commandName, true)
-	take(o, &a, filePath, true)
+	fields{Needs: []field{commandName, filePath}}.Fill(o, &a)
 	if a.command != "" && !e.knows(a.command) {
 		o.Refuse("command", "expected one of "+strings.Join(e.version.commands, ", "))
 	}
 	c, known := commands[a.command]
-	for _, f := range c.needs {
-		take(o, &a, f, true)
-	}
-	for _, f := range c.takes {
-		take(o, &a, f, false)
-	}
-	for _, f := range all {
-		if !known || input.Null(o.Peek(f.name)) {
-			o.Take(f.name)
-		}
-	}
+	c.Fill(o, &a)
+	input.Ignore(o, all, !known)
 	if a.command == "insert" && a.insertText == nil && !o.Refused() {
-		o.Refuse(e.version.insert.name, "expected a string")
+		o.Refuse(e.version.insert.Name, "expected a string")
 	}
 	return a, o.Problem()
 }
 
-func take(o *input.Object, a *args, f field, required bool) {
-	value := o.Take(f.name)
-	if !required && input.Null(value) {
-		return
-	}
-	if problem := f.set(a, value); problem != "" {
-		o.Refuse(f.name, problem)
-	}
-}
+// maxPath is the longest path the kernel takes, in bytes.
+const maxPath = 4095
 
-func text(to *string, v json.RawMessage) (problem string) {
-	*to, problem = input.String(v)
-	return problem
-}
-
-func setPath(a *args, v json.RawMessage) string {
-	if problem := text(&a.path, v); problem != "" {
-		return problem
-	}
+func setPath(a *args, v json.RawMessage) (problem string) {
+	a.path, problem = input.String(v)
 	switch {
+	case problem != "":
+		return problem
 	case a.path == "":
 		return "is empty"
 	case strings.ContainsRune(a.path, 0):
 		return "contains a NUL character"
+	case len(a.path) > maxPath:
+		return fmt.Sprintf("is longer than %d bytes", maxPath)
 	}
 	return ""
 }
 
-func setOld(a *args, v json.RawMessage) string {
-	problem := text(&a.old, v)
-	if problem == "" && a.old == "" {
-		return "is empty; name the text to replace"
-	}
-	return problem
-}
-
-func setInsertText(a *args, v json.RawMessage) string {
+func setInsertText(a *args, v json.RawMessage) (problem string) {
 	if a.insertText != nil {
 		return "given beside insert_text; one of them is enough"
 	}
 	a.insertText = new(string)
-	return text(a.insertText, v)
-}
-
-func setInsertLine(a *args, v json.RawMessage) string {
-	var ok bool
-	if a.insertLine, ok = input.Integer(v); !ok {
-		return "expected a whole number"
-	}
-	return ""
-}
-
-func setViewRange(a *args, v json.RawMessage) string {
-	var ok bool
-	if a.viewRange, ok = input.Integers(v, 2); !ok {
-		return "expected [start, end]"
-	}
-	return ""
+	*a.insertText, problem = input.String(v)
+	return problem
 }

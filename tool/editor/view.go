@@ -10,7 +10,7 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/lines"
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // view shows a file, a picture or a directory.
@@ -91,7 +91,7 @@ func bounded(all []string, first, limit int) (shown string, cut bool) {
 	for i, line := range all {
 		if count := utf8.RuneCountInString(line); count > left {
 			if b.Len() == 0 {
-				fmt.Fprintf(&b, "%6d\t%s\n", first+i, prefix(line, left))
+				fmt.Fprintf(&b, "%6d\t%s\n", first+i, plaintext.Prefix(line, left))
 			}
 			return b.String(), true
 		} else {
@@ -100,17 +100,6 @@ func bounded(all []string, first, limit int) (shown string, cut bool) {
 		fmt.Fprintf(&b, "%6d\t%s\n", first+i, line)
 	}
 	return b.String(), false
-}
-
-// prefix returns the first n characters of s.
-func prefix(s string, n int) string {
-	for i := range s {
-		if n == 0 {
-			return s[:i]
-		}
-		n--
-	}
-	return s
 }
 
 const (
@@ -161,7 +150,7 @@ func (l *listing) add(ctx context.Context, p, name string, level int) error {
 		if !entry.Mode.IsDir() {
 			below = depth // nothing below it, links to directories included
 		}
-		if err := l.add(ctx, path.Join(p, entry.Name), path.Join(name, printable.Line(entry.Name, maxNames)), below); err != nil {
+		if err := l.add(ctx, path.Join(p, entry.Name), path.Join(name, plaintext.Short(entry.Name, maxNames)), below); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,8 @@ package editor
 
 import (
 	"strings"
+
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // The texts the model reads. Their wording is that of the reference tools,
@@ -55,9 +57,4 @@ func say(text string, values ...string) string {
 // maxEcho bounds how much of the model's own text is repeated to it.
 const maxEcho = 1000
 
-func echo(s string) string {
-	if runes := []rune(s); len(runes) > maxEcho {
-		return string(runes[:maxEcho]) + "…"
-	}
-	return s
-}
+func echo(s string) string { return plaintext.Cut(s, maxEcho) }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/deskhand/deskhand/internal/lines"
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // maxLines is how many lines of a file can be numbered in six digits.
@@ -89,7 +89,7 @@ func (m *Memory) list(p place) (string, error) {
 	for _, name := range names {
 		shown := strings.TrimSuffix(p.shown, "/")
 		if name != "" {
-			shown += "/" + printable.Line(name, maxPath)
+			shown += "/" + plaintext.Short(name, maxPath)
 		}
 		b.WriteString(size(sizes[name]) + "\t" + shown + "\n")
 	}

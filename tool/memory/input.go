@@ -20,104 +20,50 @@ type args struct {
 	viewRange  []int // nil, or two
 }
 
-// command is one of the tool's commands: the fields its input must and may have.
-type command struct {
-	needs, takes []field
-	run          func(m *Memory, a args) (string, error)
-}
+type (
+	field  = input.Field[args]
+	fields = input.Fields[args]
+)
 
-// field is one field of the input. set reads its value, nil when there is none,
-// into args and returns what is wrong with it.
-type field struct {
-	name string
-	set  func(a *args, value json.RawMessage) (problem string)
+// command is one of the tool's commands: its fields, and what it does.
+type command struct {
+	fields
+	run func(m *Memory, a args) (string, error)
 }
 
 var commands = map[string]command{
-	"view":        {needs: []field{path}, takes: []field{viewRange}, run: view},
-	"create":      {needs: []field{path, fileText}, run: create},
-	"str_replace": {needs: []field{path, oldStr}, takes: []field{newStr}, run: replace},
-	"insert":      {needs: []field{path, insertLine, insertText}, run: insert},
-	"delete":      {needs: []field{path}, run: remove},
-	"rename":      {needs: []field{oldPath, newPath}, run: rename},
+	"view":        {fields{Needs: []field{path}, Takes: []field{viewRange}}, view},
+	"create":      {fields{Needs: []field{path, fileText}}, create},
+	"str_replace": {fields{Needs: []field{path, oldStr}, Takes: []field{newStr}}, replace},
+	"insert":      {fields{Needs: []field{path, insertLine, insertText}}, insert},
+	"delete":      {fields{Needs: []field{path}}, remove},
+	"rename":      {fields{Needs: []field{oldPath, newPath}}, rename},
 }
 
 var (
-	path       = field{"path", func(a *args, v json.RawMessage) string { return where(&a.path, v) }}
-	oldPath    = field{"old_path", func(a *args, v json.RawMessage) string { return where(&a.path, v) }}
-	newPath    = field{"new_path", func(a *args, v json.RawMessage) string { return where(&a.to, v) }}
-	fileText   = field{"file_text", func(a *args, v json.RawMessage) string { return text(&a.fileText, v) }}
-	oldStr     = field{"old_str", setOld}
-	newStr     = field{"new_str", func(a *args, v json.RawMessage) string { return text(&a.new, v) }}
-	insertText = field{"insert_text", func(a *args, v json.RawMessage) string { return text(&a.insertText, v) }}
-	insertLine = field{"insert_line", setInsertLine}
-	viewRange  = field{"view_range", setViewRange}
+	commandName = input.Text("command", func(a *args) *string { return &a.command })
+	path        = input.Text("path", func(a *args) *string { return &a.path.shown })
+	oldPath     = input.Text("old_path", func(a *args) *string { return &a.path.shown })
+	newPath     = input.Text("new_path", func(a *args) *string { return &a.to.shown })
+	fileText    = input.Text("file_text", func(a *args) *string { return &a.fileText })
+	oldStr      = input.Sought("old_str", func(a *args) *string { return &a.old })
+	newStr      = input.Text("new_str", func(a *args) *string { return &a.new })
+	insertText  = input.Text("insert_text", func(a *args) *string { return &a.insertText })
+	insertLine  = input.Whole("insert_line", func(a *args) *int { return &a.insertLine })
+	viewRange   = input.Span("view_range", func(a *args) *[]int { return &a.viewRange })
 
 	all = []field{path, oldPath, newPath, fileText, oldStr, newStr, insertText, insertLine, viewRange}
 )
 
-// read reads the input strictly. A null in a field that the command can do
-// without is an absent field: models write them that way.
+// read reads the input strictly.
 func read(raw json.RawMessage) (c command, a args, problem string) {
 	o := input.Read(raw)
-	value := o.Take("command")
-	if wrong := text(&a.command, value); wrong != "" {
-		o.Refuse("command", wrong)
-	}
+	fields{Needs: []field{commandName}}.Fill(o, &a)
 	c, known := commands[a.command]
 	if !known && a.command != "" {
 		o.Refuse("command", "expected one of "+strings.Join(slices.Sorted(maps.Keys(commands)), ", "))
 	}
-	for _, f := range c.needs {
-		if wrong := f.set(&a, o.Take(f.name)); wrong != "" {
-			o.Refuse(f.name, wrong)
-		}
-	}
-	for _, f := range c.takes {
-		if value := o.Take(f.name); !input.Null(value) {
-			if wrong := f.set(&a, value); wrong != "" {
-				o.Refuse(f.name, wrong)
-			}
-		}
-	}
-	for _, f := range all {
-		if !known || input.Null(o.Peek(f.name)) {
-			o.Take(f.name)
-		}
-	}
+	c.Fill(o, &a)
+	input.Ignore(o, all, !known)
 	return c, a, o.Problem()
-}
-
-func text(to *string, v json.RawMessage) (problem string) {
-	*to, problem = input.String(v)
-	return problem
-}
-
-func where(to *place, v json.RawMessage) (problem string) {
-	to.shown, problem = input.String(v)
-	return problem
-}
-
-func setOld(a *args, v json.RawMessage) string {
-	problem := text(&a.old, v)
-	if problem == "" && a.old == "" {
-		return "is empty; name the text to replace"
-	}
-	return problem
-}
-
-func setInsertLine(a *args, v json.RawMessage) string {
-	var ok bool
-	if a.insertLine, ok = input.Integer(v); !ok {
-		return "expected a whole number"
-	}
-	return ""
-}
-
-func setViewRange(a *args, v json.RawMessage) string {
-	var ok bool
-	if a.viewRange, ok = input.Integers(v, 2); !ok {
-		return "expected [start, end]"
-	}
-	return ""
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // place is a path as the model wrote it, and after check what it means.
@@ -46,13 +46,13 @@ var encoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}`)
 // check takes p apart. What it refuses was never looked for on the disk.
 func (p *place) check() error {
 	written := p.shown
-	p.shown = printable.Line(written, maxShown)
+	p.shown = plaintext.Short(written, maxShown)
 	bad := func(why string) error { return refuse(badPath, "{p}", p.shown, "{s}", why) }
 	rest, below := strings.CutPrefix(strings.TrimSuffix(written, "/"), mount)
 	switch {
 	case len(written) > maxPath:
 		return bad("it is too long")
-	case printable.Line(written, maxPath) != written:
+	case plaintext.Short(written, maxPath) != written:
 		return bad("it has characters that cannot be shown")
 	case encoded.MatchString(written), strings.Contains(written, `\`):
 		return bad("it has an encoded or escaped character; write it plainly")

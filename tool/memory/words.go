@@ -3,6 +3,8 @@ package memory
 import (
 	"fmt"
 	"strings"
+
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // What the model reads. The first group is the reference's own wording.
@@ -52,12 +54,7 @@ func say(text string, values ...string) string { return strings.NewReplacer(valu
 // maxEcho bounds how much of the model's own text is repeated to it.
 const maxEcho = 1000
 
-func echo(s string) string {
-	if runes := []rune(s); len(runes) > maxEcho {
-		return string(runes[:maxEcho]) + "…"
-	}
-	return s
-}
+func echo(s string) string { return plaintext.Cut(s, maxEcho) }
 
 // size writes a number of bytes the way the reference does: 512B, 5.5K, 17K.
 func size(n int64) string {

@@ -1,7 +1,4 @@
-// Package printable makes hostile text safe to show: to a model, in a log, on a
-// terminal. What cannot be shown is replaced or written as a visible escape;
-// nothing that steers a terminal or reorders a line gets through.
-package printable
+package plaintext
 
 import (
 	"fmt"
@@ -10,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Line returns s as one line of at most limit characters: what does not print
-// becomes a space, broken UTF-8 becomes U+FFFD.
-func Line(s string, limit int) string {
+// Short returns s as one line of at most limit characters: what steers becomes
+// a space, broken UTF-8 becomes U+FFFD.
+func Short(s string, limit int) string {
 	var b strings.Builder
 	for _, r := range s {
 		if limit--; limit < 0 {
@@ -27,10 +24,30 @@ func Line(s string, limit int) string {
 	return b.String()
 }
 
-// Text returns b as text of many lines: terminal sequences are left out, CR LF
-// becomes LF, and other characters that do not print, and bytes that are not
-// UTF-8, are written as \x1b, \u202e and so on. Line feeds and tabs stay.
-func Text(b []byte) string {
+// Cut returns the first limit characters of s, with an ellipsis where there are
+// more.
+func Cut(s string, limit int) string {
+	if first := Prefix(s, limit); len(first) < len(s) {
+		return first + "…"
+	}
+	return s
+}
+
+// Prefix returns the first n characters of s.
+func Prefix(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}
+
+// Output returns what a program printed as text of many lines: terminal
+// sequences are left out, CR LF becomes LF, and what steers, and bytes that are
+// not UTF-8, are escaped. Line feeds and tabs stay.
+func Output(b []byte) string {
 	var out strings.Builder
 	out.Grow(len(b))
 	for len(b) > 0 {
@@ -46,7 +63,7 @@ func Text(b []byte) string {
 		case r == '\r':
 			out.WriteByte('\n') // a progress bar that draws over itself
 		case Steers(r):
-			out.WriteString(escape(r))
+			writeEscape(&out, r)
 		default:
 			out.WriteRune(r)
 		}
@@ -66,13 +83,6 @@ func Steers(r rune) bool {
 	}
 	return r == 0x061C || r == 0x200E || r == 0x200F || r >= 0x202A && r <= 0x202E ||
 		r >= 0x2066 && r <= 0x2069 || r == 0x2028 || r == 0x2029
-}
-
-func escape(r rune) string {
-	if r < 0x100 {
-		return fmt.Sprintf(`\x%02x`, r)
-	}
-	return fmt.Sprintf(`\u%04x`, r)
 }
 
 // maxSequence bounds a terminal sequence; a longer one is shown escaped rather

@@ -1,14 +1,14 @@
-package printable_test
+package plaintext_test
 
 import (
 	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/deskhand/deskhand/internal/printable"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
-func TestText(t *testing.T) {
+func TestOutput(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"plain\ttext\n":                            "plain\ttext\n",
@@ -29,43 +29,43 @@ func TestText(t *testing.T) {
 		"\x1b]0;never ended":                       `\x1b]0;never ended`,
 		"\x00\x07\x08\x7f":                         `\x00\x07\x08\x7f`,
 		"\xff\xfe\xc3":                             `\xff\xfe\xc3`,
-		"\u0085\u009b31m":                          `\x85\x9b31m`,
+		"\u0085\u009b31m":                          `\u0085\u009b31m`,
 		"abc\u202exyz\u2066\u200f\u2028":           `abc\u202exyz\u2066\u200f\u2028`,
 	} {
-		if got := printable.Text([]byte(in)); got != want {
+		if got := plaintext.Output([]byte(in)); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
 }
 
-func TestLine(t *testing.T) {
+func TestShort(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"plain": "plain", "a\nb\tc": "a b c", "a\x1b[31m": "a [31m", "x\u202ey": "x y", "b\xffd": "b\ufffdd", "éééééééééééé": "éééééééééé…",
 	} {
-		if got := printable.Line(in, 10); got != want {
+		if got := plaintext.Short(in, 10); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
 }
 
-func FuzzText(f *testing.F) {
+func FuzzOutput(f *testing.F) {
 	for _, s := range []string{"a\x1b[31mb", "\x1b]0;t\x07", "\xff\x1b", "\r\n", "\x1bP\x1b\\", "\x1b[\x1b["} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		for _, got := range []string{printable.Text(in), printable.Line(string(in), 100)} {
-			if !utf8.ValidString(got) || strings.IndexFunc(got, printable.Steers) >= 0 {
+		for _, got := range []string{plaintext.Output(in), plaintext.Short(string(in), 100)} {
+			if !utf8.ValidString(got) || strings.IndexFunc(got, plaintext.Steers) >= 0 {
 				t.Fatalf("%q became %q", in, got)
 			}
 		}
 	})
 }
 
-func BenchmarkText(b *testing.B) {
+func BenchmarkOutput(b *testing.B) {
 	in := []byte(strings.Repeat("an ordinary line of output, with é in it\n", 800))
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
-		printable.Text(in)
+		plaintext.Output(in)
 	}
 }

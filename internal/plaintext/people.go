@@ -1,8 +1,12 @@
 // Package plaintext makes text from anywhere fit to be shown: nothing in it can
-// move a cursor, change a colour, reverse the reading order or hide.
+// move a cursor, change a colour or reverse the reading order.
+//
+// For people (Line, Block, ASCII) nothing may hide either: what is not plainly
+// visible is escaped. A model must be able to repeat what it reads to the
+// byte, so what it is shown (Short, Output) keeps invisible characters that
+// merely join or separate, and loses or escapes only what steers.
 //
 // Trust: the input is hostile (a model, a screen, a file, a server wrote it).
-// The output holds printable characters, spaces and, from Block, line feeds.
 package plaintext
 
 import (
