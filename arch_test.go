@@ -58,7 +58,7 @@ var owner = map[string]string{
 	"github.com/alecthomas/kong":             "cmd/deskhand",
 	"golang.org/x/term":                      "cmd/deskhand",
 	"github.com/klauspost/compress":          "internal/frame",
-	"golang.org/x/image":                     "internal/frame",
+	"golang.org/x/image":                     "tool/editor",
 	"golang.org/x/tools":                     "model/script",
 	"github.com/google/jsonschema-go":        "tool",
 	"github.com/coder/websocket":             "test/fidelity",

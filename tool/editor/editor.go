@@ -2,12 +2,13 @@
 // sandbox by exact text.
 //
 // Files keep what an edit does not name: mode, owner, line endings, byte order
-// mark, a missing final newline. A write replaces the whole file at once, and
+// mark, UTF-16, a missing final newline. A write replaces the whole file at once, and
 // only the version that was read; what changed behind the model's back is not
-// overwritten.
+// overwritten. Pictures, and the pages of a PDF, are shown as pictures.
 //
 // Trust: paths and texts come from a model that may have been misled. Which
-// files can be reached is the sandbox's to decide, not this package's.
+// files can be reached is the sandbox's to decide, not this package's. Files
+// are hostile: pictures are decoded here within bounds, PDFs in the sandbox.
 package editor
 
 import (
@@ -18,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/sandbox"
@@ -26,13 +28,17 @@ import (
 
 // Config says how the tool shows files.
 type Config struct {
-	Version       string // entry of the tools array; default "text_editor_20250728"
-	MaxCharacters int    // of a viewed file, sent as max_characters; default not sent, and 16000
+	Version       string        // entry of the tools array; default "text_editor_20250728"
+	MaxCharacters int           // of a viewed file, sent as max_characters; default not sent, and 16000
+	Draw          time.Duration // for drawing the pages of a PDF, one view; default 1m
 }
 
 func (c Config) withDefaults() Config {
 	if c.Version == "" {
 		c.Version = "text_editor_20250728"
+	}
+	if c.Draw == 0 {
+		c.Draw = time.Minute
 	}
 	return c
 }
@@ -79,6 +85,7 @@ func Versions() []string {
 type Editor struct {
 	sandbox sandbox.Sandbox
 	limit   int
+	draw    time.Duration
 	version version
 	spec    tool.Spec
 
@@ -95,8 +102,8 @@ func New(sb sandbox.Sandbox, c Config) (*Editor, error) {
 	switch {
 	case !ok:
 		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "there is no version %q; the versions are %s", c.Version, strings.Join(Versions(), ", "))
-	case c.MaxCharacters < 0 || c.MaxCharacters > 0 && !v.limit:
-		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "%s takes no max_characters of %d", c.Version, c.MaxCharacters)
+	case c.Draw < 0 || c.MaxCharacters < 0 || c.MaxCharacters > 0 && !v.limit:
+		return nil, deskhand.Errorf("editor tool", deskhand.Invalid, "%s takes no max_characters of %d and no time to draw of %s", c.Version, c.MaxCharacters, c.Draw)
 	}
 	entry, err := json.Marshal(struct {
 		Type  string `json:"type"`
@@ -106,7 +113,7 @@ func New(sb sandbox.Sandbox, c Config) (*Editor, error) {
 	if err != nil {
 		return nil, deskhand.E("editor tool", deskhand.Internal, err)
 	}
-	e := &Editor{sandbox: sb, limit: c.MaxCharacters, version: v, seen: map[string]sandbox.FileInfo{}}
+	e := &Editor{sandbox: sb, limit: c.MaxCharacters, draw: c.Draw, version: v, seen: map[string]sandbox.FileInfo{}}
 	if e.limit == 0 {
 		e.limit = defaultCharacters
 	}

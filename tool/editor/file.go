@@ -1,13 +1,9 @@
 package editor
 
 import (
-	"bytes"
 	"context"
 	"path"
-	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/sandbox"
@@ -24,10 +20,13 @@ func refuse(code deskhand.Code, text string, values ...string) error {
 // reading and writing word what the sandbox says of a file. What is not the
 // model's to mend (the sandbox is gone) stays as it is.
 var (
-	reading = map[deskhand.Code]string{deskhand.NotFound: missing, deskhand.Denied: noReading, deskhand.Invalid: unusable, deskhand.OverLimit: exhausted}
+	reading = map[deskhand.Code]string{
+		deskhand.NotFound: missing, deskhand.Denied: noReading, deskhand.Invalid: unusable,
+		deskhand.OverLimit: exhausted, deskhand.Internal: broken,
+	}
 	writing = map[deskhand.Code]string{
 		deskhand.NotFound: missing, deskhand.Denied: noWriting, deskhand.Invalid: unusable,
-		deskhand.Conflict: changed, deskhand.OverLimit: noRoom,
+		deskhand.Conflict: changed, deskhand.OverLimit: noRoom, deskhand.Internal: broken,
 	}
 )
 
@@ -37,7 +36,7 @@ func worded(words map[deskhand.Code]string, p string, err error) error {
 	if !ok {
 		return err
 	}
-	if code == deskhand.OverLimit {
+	if code == deskhand.OverLimit || code == deskhand.Internal {
 		code = deskhand.Denied // a code the model may read
 	}
 	return refuse(code, text, "{p}", p)
@@ -54,19 +53,6 @@ func (e *Editor) stat(ctx context.Context, p string) (sandbox.FileInfo, error) {
 	}
 	return info, nil
 }
-
-// document is a text file, taken apart so that it can be put together again
-// with nothing changed but its text.
-type document struct {
-	path string
-	info sandbox.FileInfo
-	mark bool   // begins with a byte order mark
-	crlf bool   // every line ends in CR LF; text has LF alone
-	text string // valid UTF-8
-	raw  []byte // the whole file as it was read
-}
-
-var byteOrderMark = []byte("\ufeff")
 
 // open reads the text file at p for an edit.
 func (e *Editor) open(ctx context.Context, p string) (*document, error) {
@@ -88,9 +74,9 @@ func (e *Editor) open(ctx context.Context, p string) (*document, error) {
 	}
 	d := parse(p, info, data)
 	switch {
-	case isBinary(data):
-		return nil, refuse(deskhand.Invalid, binary, "{p}", p, "{n}", strconv.FormatInt(info.Size, 10))
-	case !utf8.ValidString(d.text):
+	case d.binary():
+		return nil, refuse(deskhand.Invalid, binaryFile, "{p}", p, "{n}", strconv.FormatInt(info.Size, 10))
+	case !d.exact:
 		return nil, refuse(deskhand.Invalid, notUTF8, "{p}", p)
 	}
 	return d, nil
@@ -100,38 +86,6 @@ func (e *Editor) open(ctx context.Context, p string) (*document, error) {
 // chmod does not make a file another one.
 func same(a, b sandbox.FileInfo) bool {
 	return a.Version == b.Version || a.Hash != "" && a.Hash == b.Hash
-}
-
-// isBinary reports whether data holds what no text does.
-func isBinary(data []byte) bool { return bytes.IndexByte(data, 0) >= 0 }
-
-func parse(p string, info sandbox.FileInfo, data []byte) *document {
-	d := &document{path: p, info: info, raw: data}
-	data, d.mark = bytes.CutPrefix(data, byteOrderMark)
-	feeds, pairs := bytes.Count(data, []byte("\n")), bytes.Count(data, []byte("\r\n"))
-	d.crlf = feeds > 0 && feeds == pairs
-	d.text = d.plain(string(data))
-	return d
-}
-
-// plain returns s with the line endings of text.
-func (d *document) plain(s string) string {
-	if d.crlf {
-		return strings.ReplaceAll(s, "\r\n", "\n")
-	}
-	return s
-}
-
-// bytes returns the whole file with text as its text.
-func (d *document) bytes() []byte {
-	text := d.text
-	if d.crlf {
-		text = strings.ReplaceAll(text, "\n", "\r\n")
-	}
-	if d.mark {
-		return append(slices.Clone(byteOrderMark), text...)
-	}
-	return []byte(text)
 }
 
 // save writes d, unless the file is no longer the one that was opened.

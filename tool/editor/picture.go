@@ -2,6 +2,7 @@ package editor
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -12,6 +13,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/image/webp"
+
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/sandbox"
 )
@@ -21,12 +24,12 @@ import (
 const (
 	maxSide   = 2000
 	maxSent   = 3 << 20
-	maxPixels = 50_000_000 // more is not decoded at all
+	maxPixels = 25_000_000 // more is not decoded at all: a pixel takes up to twelve bytes meanwhile
 )
 
-// forms are the image forms that can be shown. A GIF is shown as its first
+// pictures are the image forms that can be shown. A GIF is shown as its first
 // frame.
-var forms = map[string]struct {
+var pictures = map[string]struct {
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
 	asIs   bool // can be sent as it is
@@ -34,34 +37,44 @@ var forms = map[string]struct {
 	"image/png":  {png.DecodeConfig, png.Decode, true},
 	"image/jpeg": {jpeg.DecodeConfig, jpeg.Decode, true},
 	"image/gif":  {gif.DecodeConfig, gif.Decode, false},
+	"image/webp": {webp.DecodeConfig, webp.Decode, false},
 }
 
 var errDamaged = errors.New("it is damaged")
 
-// isPicture reports whether data begins like an image that could be shown.
-func isPicture(data []byte) bool {
-	return strings.HasPrefix(http.DetectContentType(data), "image/")
+// isPicture reports whether a file that begins with head could be shown as one.
+func isPicture(head []byte) bool {
+	return strings.HasPrefix(http.DetectContentType(head), "image/")
 }
 
 // viewPicture shows an image file as a picture.
-func viewPicture(a args, info sandbox.FileInfo, data []byte) (deskhand.Result, error) {
-	if a.viewRange != nil {
-		return deskhand.Result{}, refuse(deskhand.Invalid, rangeOnImage)
-	}
-	picture, err := fitPicture(info, data)
-	if err != nil {
+func viewPicture(ctx context.Context, e *Editor, a args, info sandbox.FileInfo) (deskhand.Result, error) {
+	wrong := func(err error) (deskhand.Result, error) {
 		return deskhand.Result{}, refuse(deskhand.Invalid, badPicture, "{p}", a.path, "{s}", err.Error())
+	}
+	switch {
+	case a.viewRange != nil:
+		return deskhand.Result{}, refuse(deskhand.Invalid, rangeOnImage)
+	case info.Size > maxFile:
+		return wrong(fmt.Errorf("it has %d bytes", info.Size))
+	}
+	data, _, err := e.sandbox.ReadFile(ctx, a.path, 0, maxFile)
+	if err != nil {
+		return deskhand.Result{}, worded(reading, a.path, err)
+	}
+	picture, err := fitPicture(data)
+	if err != nil {
+		return wrong(err)
 	}
 	return deskhand.Result{Content: []deskhand.Content{{Image: picture}}}, nil
 }
 
-// fitPicture returns the file as it is when it can be sent, else smaller, as PNG.
-func fitPicture(info sandbox.FileInfo, data []byte) (*deskhand.Image, error) {
-	if info.Size > int64(len(data)) {
-		return nil, fmt.Errorf("it has %d bytes", info.Size)
-	}
+// fitPicture returns data as it is when it can be sent, else smaller, as PNG.
+// It is decoded in any case: a damaged picture would be refused by the API, and
+// the task would end of it.
+func fitPicture(data []byte) (*deskhand.Image, error) {
 	kind := http.DetectContentType(data)
-	form, ok := forms[kind]
+	form, ok := pictures[kind]
 	if !ok {
 		return nil, fmt.Errorf("%s is not a form that can be shown; convert it to PNG", kind)
 	}
@@ -71,14 +84,14 @@ func fitPicture(info sandbox.FileInfo, data []byte) (*deskhand.Image, error) {
 	}
 	size := deskhand.Size{W: config.Width, H: config.Height}
 	if size.W <= 0 || size.H <= 0 || size.W > maxPixels/size.H {
-		return nil, fmt.Errorf("it has %s pixels", size)
-	}
-	if form.asIs && len(data) <= maxSent && max(size.W, size.H) <= maxSide {
-		return deskhand.NewImage(kind, size, data), nil
+		return nil, fmt.Errorf("it has %s pixels, more than the %d that are shown; make a smaller one", size, maxPixels)
 	}
 	source, err := form.decode(bytes.NewReader(data))
 	if err != nil {
 		return nil, errDamaged
+	}
+	if form.asIs && len(data) <= maxSent && max(size.W, size.H) <= maxSide {
+		return deskhand.NewImage(kind, size, data), nil
 	}
 	for side := maxSide; side >= 250; side /= 2 {
 		var b bytes.Buffer

@@ -11,9 +11,13 @@ import (
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/lines"
 	"github.com/deskhand/deskhand/internal/plaintext"
+	"github.com/deskhand/deskhand/sandbox"
 )
 
-// view shows a file, a picture or a directory.
+// sniffed is how many bytes of a file's beginning tell what it is.
+const sniffed = 1024
+
+// view shows a file, a picture, a PDF or a directory.
 func view(ctx context.Context, e *Editor, a args) (deskhand.Result, error) {
 	info, err := e.stat(ctx, a.path)
 	switch {
@@ -23,32 +27,50 @@ func view(ctx context.Context, e *Editor, a args) (deskhand.Result, error) {
 		return deskhand.Result{}, refuse(deskhand.Invalid, rangeOnDir)
 	case info.Mode.IsDir():
 		return e.viewDirectory(ctx, a.path)
-	case info.Size > maxFile && a.viewRange != nil:
-		return deskhand.Result{}, refuse(deskhand.Invalid, tooLargeView, "{p}", a.path, "{n}", strconv.FormatInt(info.Size, 10))
 	}
-	limit := int64(maxFile)
-	if info.Size > maxFile {
-		limit = int64(e.limit) * utf8.UTFMax // its beginning, and no more of it in memory
-	}
-	data, info, err := e.sandbox.ReadFile(ctx, a.path, 0, limit)
-	if err != nil {
+	head, info, err := e.sandbox.ReadFile(ctx, a.path, 0, sniffed)
+	switch {
+	case err != nil:
 		return deskhand.Result{}, worded(reading, a.path, err)
+	case isPDF(head):
+		return viewPDF(ctx, e, a)
+	case isPicture(head):
+		return viewPicture(ctx, e, a, info)
 	}
-	if isPicture(data) {
-		return viewPicture(a, info, data)
+	return e.viewFile(ctx, a, info, head)
+}
+
+// viewFile shows a file that is neither picture nor PDF, unless it is no text.
+func (e *Editor) viewFile(ctx context.Context, a args, info sandbox.FileInfo, data []byte) (deskhand.Result, error) {
+	d, size := parse(a.path, info, data), strconv.FormatInt(info.Size, 10)
+	switch {
+	case d.binary():
+		return deskhand.Result{}, refuse(deskhand.Invalid, binaryFile, "{p}", a.path, "{n}", size)
+	case info.Size > maxFile && a.viewRange != nil:
+		return deskhand.Result{}, refuse(deskhand.Invalid, tooLargeView, "{p}", a.path, "{n}", size)
 	}
-	if isBinary(data) {
-		return deskhand.Result{}, refuse(deskhand.Invalid, binary, "{p}", a.path, "{n}", strconv.FormatInt(info.Size, 10))
+	if int64(len(data)) != info.Size { // its beginning is all there is in memory of a huge one
+		limit := int64(maxFile)
+		if info.Size > maxFile {
+			limit = int64(e.limit) * utf8.UTFMax
+		}
+		var err error
+		if data, info, err = e.sandbox.ReadFile(ctx, a.path, 0, limit); err != nil {
+			return deskhand.Result{}, worded(reading, a.path, err)
+		}
+		if d = parse(a.path, info, data); d.binary() {
+			return deskhand.Result{}, refuse(deskhand.Invalid, binaryFile, "{p}", a.path, "{n}", size)
+		}
 	}
 	e.remember(a.path, info)
-	return e.viewText(parse(a.path, info, data), a.viewRange)
+	return e.viewText(d, a.viewRange)
 }
 
 // viewText shows the lines of a text file, or a range of them.
 func (e *Editor) viewText(d *document, between []int) (deskhand.Result, error) {
 	all, first := lines.Split(d.text), 1
 	if between != nil {
-		last, err := checkRange(between, len(all))
+		last, err := checkRange(between, len(all), "lines")
 		if err != nil {
 			return deskhand.Result{}, err
 		}
@@ -56,7 +78,7 @@ func (e *Editor) viewText(d *document, between []int) (deskhand.Result, error) {
 		all = all[first-1 : last]
 	}
 	note := ""
-	if !utf8.ValidString(d.text) {
+	if !d.exact {
 		note = notUTF8Note
 	}
 	shown, cut := bounded(all, first, e.limit)
@@ -66,10 +88,10 @@ func (e *Editor) viewText(d *document, between []int) (deskhand.Result, error) {
 	return deskhand.Text(say(content, "{p}", d.path) + note + strings.ToValidUTF8(shown, "\ufffd")), nil
 }
 
-// checkRange returns the last line of a range of 1-based lines.
-func checkRange(between []int, n int) (last int, err error) {
+// checkRange returns the last of a range of what a file has n of, from 1.
+func checkRange(between []int, n int, what string) (last int, err error) {
 	a, b := between[0], between[1]
-	values := []string{"{r}", fmt.Sprintf("[%d, %d]", a, b), "{a}", strconv.Itoa(a), "{b}", strconv.Itoa(b), "{n}", strconv.Itoa(n)}
+	values := []string{"{r}", fmt.Sprintf("[%d, %d]", a, b), "{a}", strconv.Itoa(a), "{b}", strconv.Itoa(b), "{n}", strconv.Itoa(n), "{of}", what}
 	switch {
 	case a < 1 || a > n:
 		return 0, refuse(deskhand.Invalid, badStart, values...)
@@ -110,7 +132,7 @@ const (
 // viewDirectory lists a directory, without hidden names.
 func (e *Editor) viewDirectory(ctx context.Context, p string) (deskhand.Result, error) {
 	list := &listing{editor: e, left: e.limit}
-	if err := list.add(ctx, path.Clean(p), path.Clean(p), 0); err != nil {
+	if err := list.add(ctx, path.Clean(p), strings.TrimSuffix(plaintext.Line(path.Clean(p)), "/"), 0); err != nil {
 		return deskhand.Result{}, worded(reading, p, err)
 	}
 	text := say(directory, "{p}", p) + list.b.String()
@@ -150,7 +172,7 @@ func (l *listing) add(ctx context.Context, p, name string, level int) error {
 		if !entry.Mode.IsDir() {
 			below = depth // nothing below it, links to directories included
 		}
-		if err := l.add(ctx, path.Join(p, entry.Name), path.Join(name, plaintext.Short(entry.Name, maxNames)), below); err != nil {
+		if err := l.add(ctx, path.Join(p, entry.Name), name+"/"+plaintext.Cut(plaintext.Line(entry.Name), maxNames), below); err != nil {
 			return err
 		}
 	}

@@ -15,8 +15,8 @@ const (
 	isDirectory  = "The path {p} is a directory and only the `view` command can be used on directories"
 	rangeOnDir   = "The `view_range` parameter is not allowed when `path` points to a directory."
 	rangeOnImage = "The `view_range` parameter is not allowed when `path` points to an image."
-	badStart     = "Invalid `view_range`: {r}. Its first element `{a}` should be within the range of lines of the file: [1, {n}]"
-	endBeyond    = "Invalid `view_range`: {r}. Its second element `{b}` should be smaller than the number of lines in the file: `{n}`"
+	badStart     = "Invalid `view_range`: {r}. Its first element `{a}` should be within the range of {of} of the file: [1, {n}]"
+	endBeyond    = "Invalid `view_range`: {r}. Its second element `{b}` should be smaller than the number of {of} in the file: `{n}`"
 	endBefore    = "Invalid `view_range`: {r}. Its second element `{b}` should be larger or equal than its first `{a}`"
 	noMatch      = "No replacement was performed, old_str `{s}` did not appear verbatim in {p}."
 	manyMatches  = "No replacement was performed. Multiple occurrences of old_str `{s}` in lines {lines}. Please ensure it is unique"
@@ -41,16 +41,29 @@ const (
 	unusable     = "The path {p} cannot be used. Please provide a valid path."
 	tooLarge     = "The file {p} has {n} bytes, more than the {limit} that can be edited. Use bash, for example sed."
 	tooLargeView = "The file {p} has {n} bytes, too many to number its lines. View it without `view_range` for its beginning, or use bash, for example `sed -n 'START,ENDp'`."
-	binary       = "The file {p} is binary ({n} bytes) and cannot be shown as text. Use bash, for example `file` or `xxd | head`."
+	broken       = "Error: {p} cannot be read or written: the sandbox reported a failure. Try another way, for example bash."
+	binaryFile   = "The file {p} is binary ({n} bytes) and cannot be shown as text. Use bash, for example `file` or `xxd | head`."
 	notUTF8      = "The file {p} is not UTF-8 text, so it cannot be edited without changing other bytes. Use bash, for example iconv or sed."
 	notUTF8Note  = "[The file is not UTF-8 text; bytes that are not are shown as \ufffd. It can be changed with bash only.]\n"
 	sameText     = "No replacement was performed: old_str and new_str are the same."
 	badPicture   = "The image {p} cannot be shown: {s}."
+	pdfPages     = "Pages {a} to {b} of the {n} pages of {p}, as pictures."
+	pdfMore      = " At most {most} pages are shown at once: view others with `view_range`, for example [{c}, {d}]. For the text alone use bash, for example `pdftotext -layout`."
+	pdfLocked    = "The PDF {p} is encrypted and cannot be shown without its password. With the password, use bash, for example `pdftotext -upw`."
+	pdfDamaged   = "The PDF {p} cannot be shown: it is damaged, or has no pages."
+	pdfTooMuch   = "The PDF {p} cannot be shown: drawing it took too long or too much memory. Use bash, for example `pdftotext`."
+	pdfNoProgram = "The PDF {p} cannot be shown: `pdftoppm` and `pdfinfo` are not installed in the sandbox (package poppler-utils)."
 )
 
 // say fills a text in, in one pass, so that braces in a value stay what they
-// are. values are pairs: "{p}", path, …
+// are. values are pairs: "{p}", path, … A path is shown with what is not plainly
+// visible as an escape: a name may come from a file's author.
 func say(text string, values ...string) string {
+	for i := 0; i < len(values); i += 2 {
+		if values[i] == "{p}" {
+			values[i+1] = plaintext.Line(values[i+1])
+		}
+	}
 	return strings.NewReplacer(values...).Replace(text)
 }
 
