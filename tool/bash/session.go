@@ -158,12 +158,13 @@ func (s *session) say(text string) {
 }
 
 // commandText is what the shell reads for one command: the jobs there are, that
-// it begins if its streams can be opened, the command, and its status.
+// it begins if its streams can be opened, the command, and its status. No word
+// of it is one that an alias could take the place of.
 func commandText(command, tag, pump string) string {
 	quoted := "'" + strings.ReplaceAll(command, "'", `'\''`) + "'"
 	streams := fmt.Sprintf("</dev/null >/proc/%s/fd/1 2>/proc/%s/fd/2", pump, pump)
 	return "PS1= PS2= PROMPT_COMMAND=\n" + `\builtin jobs -p` + "\n" +
-		`if \builtin : ` + streams + `; then \builtin printf 'begin %s\n' ` + tag + "; { \\builtin eval " + quoted + "; } " + streams + "; fi\n" +
+		`\builtin : ` + streams + ` && \builtin printf 'begin %s\n' ` + tag + ` && \builtin eval ` + quoted + " " + streams + "\n" +
 		`\builtin printf 'end %s %d\n' ` + tag + ` "$?"` + "\n"
 }
 
