@@ -169,8 +169,8 @@ func (p *painting) Input(ctx context.Context, actions ...desktop.Action) error {
 	return p.Desktop.Input(ctx, actions...)
 }
 
-// furnish makes the tools that fit a model, as a task does.
-func furnish(t *testing.T, d desktop.Desktop, info model.Info, version string) *tool.Set {
+// furnish makes the tools that fit a model, as a task does, and more.
+func furnish(t *testing.T, d desktop.Desktop, info model.Info, version string, more ...tool.Tool) *tool.Set {
 	t.Helper()
 	if version == "" {
 		version = info.Computer[0]
@@ -191,7 +191,7 @@ func furnish(t *testing.T, d desktop.Desktop, info model.Info, version string) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := tool.NewSet(screen, shell, files)
+	set, err := tool.NewSet(append([]tool.Tool{screen, shell, files}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
