@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -46,9 +47,13 @@ func (s *server) readFile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer f.Close()
+	content := bufio.NewReader(io.LimitReader(f, limit))
+	if _, err := content.Peek(1); err != nil && err != io.EOF { // what cannot be read at all can still be told
+		return deskhand.Errorf("sandbox: read", deskhand.Internal, "%q: %w", q.Get("path"), err)
+	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set(guestapi.InfoHeader, asciiJSON(info))
-	if _, err := io.Copy(w, io.LimitReader(f, limit)); err != nil {
+	if _, err := io.Copy(w, content); err != nil {
 		panic(http.ErrAbortHandler) // the client must not take the part for the whole
 	}
 	return nil

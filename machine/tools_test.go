@@ -1,11 +1,14 @@
 package machine
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/desktop"
 	"github.com/deskhand/deskhand/engine"
 )
 
@@ -43,6 +46,22 @@ func TestToolsReachOneComputer(t *testing.T) {
 	if w := window(t, m, "Mousepad"); !strings.Contains(w.Title, "note.txt") {
 		t.Errorf("window is %+v", w)
 	}
+	// a program started from the shell is on the desktop, outlives its call, and
+	// goes with the shell's session
+	call("", "bash", `{"command":"xterm -T 'of the shell' & disown"}`)
+	if w := window(t, m, "XTerm"); w.Title != "of the shell" {
+		t.Errorf("window is %+v", w)
+	}
+	call("", "bash", `{"command":"true"}`)
+	window(t, m, "XTerm")
+	call("", "bash", `{"restart":true}`)
+	until(t, "the shell's programs to be gone", func(ctx context.Context) bool {
+		all, err := m.Desktop().Windows(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !slices.ContainsFunc(all, func(w desktop.Window) bool { return w.Class == "XTerm" || w.Class == "Mousepad" })
+	})
 	r := call("computer", "screenshot", `{}`)
 	if img := r.Content[0].Image; img == nil || img.Size != (deskhand.Size{W: 1280, H: 800}) {
 		t.Errorf("screenshot is %+v", r.Content[0])

@@ -140,9 +140,18 @@ func TestEveryMember(t *testing.T) {
 			if out.Status != deskhand.Done || len(server.Problems()) > 0 || server.Left() != 0 {
 				t.Fatalf("it ended as %+v; problems %q; %d replies left", out, server.Problems(), server.Left())
 			}
+			toolset, read, want := one.version == "computer_toolset_20260801", 0, len(notes)
 			for i := range p.bodies {
 				generation{beta: one.beta}.sdkKnows(t, p.bodies[i], p.replies[i], contents[i])
-				sdkReads(t, contents[i], one.version == "computer_toolset_20260801")
+				read += sdkReads(t, contents[i], toolset)
+			}
+			for _, inputs := range members {
+				if toolset {
+					want += len(inputs)
+				}
+			}
+			if read != want {
+				t.Errorf("%d inputs were read with types of their own, not %d", read, want)
 			}
 		})
 	}
@@ -246,8 +255,9 @@ func commandsAreAll(t *testing.T, one tool.Tool, inputs []string) {
 	}
 }
 
-// sdkReads reads the calls of a reply with the type of each.
-func sdkReads(t *testing.T, content json.RawMessage, toolset bool) {
+// sdkReads reads the calls of a reply with the type of each, where the SDK has
+// one, and returns how many those were.
+func sdkReads(t *testing.T, content json.RawMessage, toolset bool) (read int) {
 	t.Helper()
 	var blocks []json.RawMessage
 	if err := json.Unmarshal(content, &blocks); err != nil {
@@ -276,14 +286,17 @@ func sdkReads(t *testing.T, content json.RawMessage, toolset bool) {
 				}
 				knowsFields(t, call.Name, call.Input, reflect.ValueOf(variant).FieldByName("Input"))
 			}
+			read++
 		case call.Name == "memory":
 			var command anthropic.BetaMemoryTool20250818CommandUnion
 			if err := json.Unmarshal(call.Input, &command); err != nil || command.AsAny() == nil {
 				t.Fatalf("the SDK does not know %s: %v", call.Input, err)
 			}
 			knowsFields(t, "memory", call.Input, reflect.ValueOf(command.AsAny()))
+			read++
 		}
 	}
+	return read
 }
 
 // knowsFields checks that a value of the SDK's has a field for each of input's,

@@ -168,6 +168,9 @@ func testSpecial(t *testing.T, p Place) {
 	wantCode(t, "ReadDir of a FIFO", err, deskhand.Invalid)
 	_, err = p.Sandbox.ReadDir(t.Context(), p.Dir+"/nothing")
 	wantCode(t, "ReadDir of nothing", err, deskhand.NotFound)
+	// A file that opens and cannot be read is told as such, and nothing else goes.
+	_, _, err = p.Sandbox.ReadFile(t.Context(), "/proc/self/mem", 0, 0)
+	wantCode(t, "a file that cannot be read", err, deskhand.Internal)
 	// A FIFO that somebody writes to is not opened: the writer stays waiting.
 	writer := p.start(t, "echo x >fifo")
 	_, _, err = p.Sandbox.ReadFile(t.Context(), p.Dir+"/fifo", 0, 0)
