@@ -35,10 +35,11 @@ func (s *Sandbox) WriteFrom(ctx context.Context, path string, r io.Reader, o san
 	if err := s.openPath(ctx, opWrite, path); err != nil {
 		return sandbox.FileInfo{}, err
 	}
-	if strings.HasSuffix(path, "/") {
+	switch path[strings.LastIndexByte(path, '/')+1:] {
+	case "", ".", "..":
 		return sandbox.FileInfo{}, deskhand.Errorf(opWrite, deskhand.Invalid, "%q names a directory", path)
 	}
-	info, err := write(filepath.Clean(path), r, o)
+	info, err := write(path, r, o)
 	return info, fail(ctx, opWrite, path, err)
 }
 
@@ -51,7 +52,7 @@ func write(path string, r io.Reader, o sandbox.WriteOptions) (sandbox.FileInfo, 
 	if err != nil {
 		return sandbox.FileInfo{}, err
 	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
+	if err := makeParents(parent(target)); err != nil {
 		return sandbox.FileInfo{}, err
 	}
 	aside, sum, err := writeAside(target, r, old)
@@ -61,7 +62,7 @@ func write(path string, r io.Reader, o sandbox.WriteOptions) (sandbox.FileInfo, 
 	if err := replace(aside, target, o); err != nil {
 		return sandbox.FileInfo{}, errors.Join(err, os.Remove(aside))
 	}
-	if err := syncDir(filepath.Dir(target)); err != nil {
+	if err := syncDir(parent(target)); err != nil {
 		return sandbox.FileInfo{}, err
 	}
 	info, err := stat(unix.AT_FDCWD, target, 0)
@@ -80,12 +81,26 @@ func follow(path string) (string, error) {
 			return "", err
 		}
 		if !filepath.IsAbs(to) {
-			// Not Join, which would drop "x/.." without asking whether x is a link.
-			to = filepath.Dir(path) + "/" + to
+			to = parent(path) + "/" + to
 		}
 		path = to
 	}
 	return "", syscall.ELOOP
+}
+
+// parent returns the directory that path, which is absolute, is in. Unlike
+// filepath.Dir it does not drop "x/..": x may be a link, and only the kernel
+// knows where its parent is.
+func parent(path string) string { return path[:strings.LastIndexByte(path, '/')+1] + "." }
+
+// makeParents makes dir and what is above it. Of a path that goes up again,
+// nothing is made: the kernel would not find it either.
+func makeParents(dir string) error {
+	if strings.Contains(dir, "/../") {
+		_, err := os.Stat(dir)
+		return err
+	}
+	return os.MkdirAll(filepath.Clean(dir), 0o777)
 }
 
 // guard checks what o demands of the file at target and returns its status,
@@ -119,7 +134,7 @@ func writeAside(target string, r io.Reader, old *unix.Stat_t) (string, deskhand.
 	if old != nil {
 		perm = 0o600
 	}
-	aside := filepath.Join(filepath.Dir(target), ".deskhand-"+rand.Text())
+	aside := parent(target) + "/.deskhand-" + rand.Text()
 	f, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, perm)
 	if err != nil {
 		return "", "", err

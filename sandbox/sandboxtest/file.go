@@ -207,6 +207,18 @@ func testLinks(t *testing.T, p Place) {
 			t.Errorf("ReadDir says %+v", i)
 		}
 	}
+	// ".." after a link is the parent of where it leads, as for the kernel.
+	p.run(t, "mkdir -p up/down; ln -s up/down low")
+	p.write(t, p.Dir+"/low/../there", "above down")
+	if got := p.read(t, p.Dir+"/up/there"); got != "above down" {
+		t.Errorf("it was written elsewhere: %q", got)
+	}
+	_, err = p.Sandbox.WriteFile(t.Context(), p.Dir+"/missing/../x", []byte("x"), sandbox.WriteOptions{})
+	wantCode(t, "up from what is missing", err, deskhand.NotFound)
+	for _, path := range []string{"/low/.", "/low/..", "/low/"} {
+		_, err := p.Sandbox.WriteFile(t.Context(), p.Dir+path, []byte("x"), sandbox.WriteOptions{})
+		wantCode(t, "WriteFile "+path, err, deskhand.Invalid)
+	}
 }
 
 func testGuards(t *testing.T, p Place) {

@@ -402,36 +402,3 @@ func TestClosedSandboxEndsTheRun(t *testing.T) {
 		}
 	}
 }
-
-func FuzzEdit(f *testing.F) {
-	for _, s := range [][3]string{{"a\nb\n", "a", "c"}, {"a\r\nb", "b", "\n"}, {"\ufeffx", "x", ""}, {"aaa", "aa", "b"}, {"", "", ""}, {"\r\r\n", "\r", "q"}} {
-		f.Add(s[0], s[1], s[2], 1)
-	}
-	dir := f.TempDir()
-	place := host.New(host.Config{})
-	f.Fuzz(func(t *testing.T, content, old, fresh string, line int) {
-		e, err := editor.New(place, editor.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(dir, "f")
-		for _, in := range []map[string]any{
-			{"command": "str_replace", "path": name, "old_str": old, "new_str": fresh},
-			{"command": "insert", "path": name, "insert_line": line, "insert_text": fresh},
-			{"command": "view", "path": name, "view_range": []int{line, -1}},
-		} {
-			if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			raw, _ := json.Marshal(in)
-			r, err := e.Run(context.Background(), deskhand.Call{Input: raw})
-			if err != nil || len(r.Content) == 0 {
-				t.Fatalf("%s: %v", raw, err)
-			}
-			after, err := os.ReadFile(name)
-			if err != nil || (r.IsError || in["command"] == "view") && string(after) != content {
-				t.Fatalf("%s: a refused edit changed the file: %q -> %q", raw, content, after)
-			}
-		}
-	})
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"strconv"
+	"strings"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/sandbox"
@@ -69,7 +70,7 @@ func (e *Editor) open(ctx context.Context, p string) (*document, error) {
 	if err != nil {
 		return nil, worded(reading, p, err)
 	}
-	if seen, ok := e.seen[path.Clean(p)]; ok && !same(seen, info) {
+	if seen, ok := e.seen[key(p)]; ok && !same(seen, info) {
 		return nil, refuse(deskhand.Conflict, changed, "{p}", p)
 	}
 	d := parse(p, info, data)
@@ -92,7 +93,7 @@ func same(a, b sandbox.FileInfo) bool {
 func (e *Editor) save(ctx context.Context, d *document) error {
 	info, err := e.replace(ctx, d, d.bytes())
 	if err == nil && e.knows("undo_edit") {
-		e.past.add(path.Clean(d.path), edit{before: d.raw, after: info})
+		e.past.add(key(d.path), edit{before: d.raw, after: info})
 	}
 	return err
 }
@@ -107,4 +108,13 @@ func (e *Editor) replace(ctx context.Context, d *document, data []byte) (sandbox
 	return info, nil
 }
 
-func (e *Editor) remember(p string, info sandbox.FileInfo) { e.seen[path.Clean(p)] = info }
+// key is what a file is known by. Ways to write one path are one key, but ".."
+// is the kernel's to resolve: what is before it may be a link.
+func key(p string) string {
+	if strings.Contains(p, "..") {
+		return p
+	}
+	return path.Clean(p)
+}
+
+func (e *Editor) remember(p string, info sandbox.FileInfo) { e.seen[key(p)] = info }

@@ -2,7 +2,6 @@ package editor
 
 import (
 	"context"
-	"path"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/sandbox"
@@ -59,7 +58,7 @@ func undo(ctx context.Context, e *Editor, a args) (deskhand.Result, error) {
 	if err != nil {
 		return deskhand.Result{}, err
 	}
-	i := e.past.last(path.Clean(a.path))
+	i := e.past.last(key(a.path))
 	if i < 0 {
 		return deskhand.Result{}, refuse(deskhand.NotFound, noHistory, "{p}", a.path)
 	}

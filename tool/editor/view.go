@@ -1,9 +1,9 @@
 package editor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -132,7 +132,7 @@ const (
 // viewDirectory lists a directory, without hidden names.
 func (e *Editor) viewDirectory(ctx context.Context, p string) (deskhand.Result, error) {
 	list := &listing{editor: e, left: e.limit}
-	if err := list.add(ctx, path.Clean(p), strings.TrimSuffix(plaintext.Line(path.Clean(p)), "/"), 0); err != nil {
+	if err := list.add(ctx, p, strings.TrimRight(plaintext.Line(p), "/"), 0); err != nil {
 		return deskhand.Result{}, worded(reading, p, err)
 	}
 	text := say(directory, "{p}", p) + list.b.String()
@@ -153,7 +153,7 @@ func (l *listing) add(ctx context.Context, p, name string, level int) error {
 	if l.left -= utf8.RuneCountInString(name) + 1; l.left <= 0 {
 		return nil
 	}
-	l.b.WriteString(name + "\n")
+	l.b.WriteString(cmp.Or(name, "/") + "\n")
 	if level == depth {
 		return nil
 	}
@@ -172,7 +172,7 @@ func (l *listing) add(ctx context.Context, p, name string, level int) error {
 		if !entry.Mode.IsDir() {
 			below = depth // nothing below it, links to directories included
 		}
-		if err := l.add(ctx, path.Join(p, entry.Name), name+"/"+plaintext.Cut(plaintext.Line(entry.Name), maxNames), below); err != nil {
+		if err := l.add(ctx, p+"/"+entry.Name, name+"/"+plaintext.Cut(plaintext.Line(entry.Name), maxNames), below); err != nil {
 			return err
 		}
 	}
