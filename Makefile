@@ -6,7 +6,7 @@ LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export DESKHAND_TASK := $(value TASK)
 unexport TASK
 
-.PHONY: help run test check bench fidelity build fmt doctor setup
+.PHONY: help run test check fuzz bench fidelity build fmt doctor setup
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -40,6 +40,15 @@ check: ## everything a change must pass
 	$(GO) run $(LINT) run ./...
 	$(GO) mod tidy -diff
 	$(GO) test -race -timeout 9m ./...
+
+TIME ?= 30s
+fuzz: ## run every fuzz target for TIME each (default 30s); seeds alone run in make test
+	@scripts/setup test
+	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }' | \
+	{ failed=; while read -r package name; do \
+		echo "$$package $$name"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(TIME) "$$package" </dev/null || failed="$$failed $$name"; \
+	done; [ -z "$$failed" ] || { echo "make fuzz: failed:$$failed" >&2; exit 1; }; }
 
 bench: build ## measure, beside the usual tools on the same display
 	@scripts/setup test

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/deskhand/deskhand/internal/input"
 )
@@ -87,6 +88,13 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		o := input.Read(raw)
+		var whole map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &whole); utf8.Valid(raw) && (err == nil && whole != nil) == o.Broken() {
+			t.Fatalf("%q: broken %v, encoding/json: %v", raw, o.Broken(), err)
+		}
+		if !o.Broken() && (len(o.Names()) != len(whole) || len(whole) > 0 && o.Problem() == "") {
+			t.Fatalf("%q: %d fields of %d, and unknown ones are %q", raw, len(o.Names()), len(whole), o.Problem())
+		}
 		for _, name := range o.Names() {
 			v := o.Take(name)
 			if n, ok := input.Integer(v); ok {

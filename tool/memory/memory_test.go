@@ -328,23 +328,3 @@ func TestNewAndClosed(t *testing.T) {
 	}
 	gone.want(`{"command":"view","path":"/memories"}`, "Error: The memory cannot be read or written now. Go on without it.", true)
 }
-
-func FuzzPath(f *testing.F) {
-	for _, p := range []string{"/memories", "/memories/a/../b", "/memories/%2e%2e/x", "/memories/a\\b", "/memories/é", "\x00", "/memories/a/"} {
-		f.Add(p, "text")
-	}
-	f.Fuzz(func(t *testing.T, p, text string) {
-		above := t.TempDir()
-		n := open(t, memory.Config{Dir: filepath.Join(above, "memory")})
-		for _, fields := range []map[string]any{
-			{"command": "create", "path": p, "file_text": text}, {"command": "view", "path": p},
-			{"command": "rename", "old_path": p, "new_path": p + "x"}, {"command": "delete", "path": p + "x"},
-		} {
-			raw, _ := json.Marshal(fields)
-			n.call(string(raw))
-		}
-		if left, err := os.ReadDir(above); err != nil || len(left) != 1 {
-			t.Fatalf("%q left %v beside the memory, %v", p, left, err)
-		}
-	})
-}
