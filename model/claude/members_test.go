@@ -207,14 +207,14 @@ func everyCall(t *testing.T, tools *tool.Set, version string) string {
 	turn(lines)
 	for _, one := range tools.All() {
 		name, inputs := one.Spec().Name, []string(nil)
-		switch {
-		case name == "computer":
+		switch name {
+		case "computer":
 			continue
-		case name == "bash":
+		case "bash":
 			inputs = shells
-		case name == "memory":
+		case "memory":
 			inputs = notes
-		case name == "str_replace_editor":
+		case "str_replace_editor":
 			inputs = slices.Concat(files, older)
 		default:
 			inputs = files

@@ -182,7 +182,7 @@ func TestPDFBounds(t *testing.T) {
 			}
 			reached := filepath.Join(place.dir, "reached")
 			if name == "memory" || name == "files" {
-				free := exec.Command(filepath.Join(place.dir, "pdftoppm"))
+				free := exec.CommandContext(t.Context(), filepath.Join(place.dir, "pdftoppm"))
 				free.Env = append(os.Environ(), "HERE="+place.dir)
 				if out, err := free.CombinedOutput(); err != nil || os.Remove(reached) != nil {
 					t.Fatalf("free of bounds it does nothing either: %v %s", err, out)

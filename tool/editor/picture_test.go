@@ -136,7 +136,7 @@ func TestDamagedPictures(t *testing.T) {
 }
 
 // TestBombs runs alone: it looks at what the whole process allocates.
-func TestBombs(t *testing.T) { //nolint:paralleltest // see above
+func TestBombs(t *testing.T) {
 	d := open(t, editor.Config{})
 	d.write("bomb.png", bombPNG(20000, 20000))
 	var gray bytes.Buffer
@@ -226,7 +226,7 @@ func TestHugeFiles(t *testing.T) {
 			}
 		}
 	}
-	if _, err := w.Sandbox.Stat(t.Context(), d.dir); err != nil || w.calls.Load() == 0 {
-		t.Errorf("nothing was watched: %v", err)
+	if w.calls.Load() == 0 {
+		t.Error("nothing was watched")
 	}
 }
