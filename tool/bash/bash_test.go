@@ -92,6 +92,18 @@ func (s *shell) run(command string) (string, bool) {
 	return r.Content[0].Text, r.IsError
 }
 
+// patient is run for a command that a busy machine may not get done within a
+// limit that is short for another's sake. What it started is gone with it then.
+func (s *shell) patient(command string) (text string, failed bool) {
+	s.t.Helper()
+	for range 20 {
+		if text, failed = s.run(command); !strings.Contains(text, "Error: command did not finish") {
+			break
+		}
+	}
+	return text, failed
+}
+
 func (s *shell) want(command, want string, failed bool) {
 	s.t.Helper()
 	got, isError := s.run(command)
@@ -201,13 +213,15 @@ func TestTimeLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			each(t, bash.Config{Timeout: 500 * time.Millisecond}, func(t *testing.T, s *shell) {
-				s.run("kept=yes; F=" + s.dir + "/reached; sleep 30 &")
+				s.patient("kept=yes; F=" + s.dir + "/reached; sleep 3600 &")
 				text, failed := s.run(command)
 				if !strings.HasSuffix(text, said) || !failed {
 					t.Errorf("got %q", text)
 				}
-				s.want("echo $kept; jobs -r | grep -c 'sleep 30'; pgrep -f \"sleep 60[0]\" --session $$", "yes\n1\nexit code: 1", true)
-				s.want("[[ -e $F ]] || echo stopped", "stopped", false)
+				const left = "echo $kept; jobs -r | grep -c 'sleep 3600'; pgrep -f 'sleep 60[0]' --session $$; [[ -e $F ]] || echo stopped"
+				if text, _ := s.patient(left); text != "yes\n1\nstopped" {
+					t.Errorf("after it: %q", text)
+				}
 			})
 		})
 	}
