@@ -32,7 +32,7 @@ var allow = map[string]string{
 	"guest":         "desktop desktop/x11 sandbox sandbox/host", // the program inside
 	"guest/stack":   "desktop desktop/x11",                      // drives the display it builds
 	"agent":         "model tool policy",                        // no driver, no HTTP, no SDK
-	"machine":       "sandbox sandbox/bwrap sandbox/host sandbox/remote desktop desktop/remote guest/stack tool tool/computer tool/bash tool/editor",
+	"machine":       "sandbox sandbox/bwrap sandbox/egress sandbox/host sandbox/remote desktop desktop/remote guest/stack tool tool/computer tool/bash tool/editor",
 	"engine":        "agent store tool",
 	"engine/local":  "agent model policy store tool",
 
@@ -62,6 +62,7 @@ var owner = map[string]string{
 	"golang.org/x/tools":                     "model/script",
 	"github.com/google/jsonschema-go":        "tool",
 	"github.com/coder/websocket":             "test/fidelity",
+	"golang.org/x/net":                       "sandbox/egress",
 	"golang.org/x/sys":                       "*", // the kernel's own words
 }
 

@@ -24,6 +24,7 @@ const (
 	KindApprovalDecided Kind = "approval.decided" // Decision
 	KindHumanMessage    Kind = "human.message"    // HumanMessage
 	KindBudgetReached   Kind = "budget.reached"   // BudgetReached
+	KindNetworkJudged   Kind = "network.judged"   // NetworkJudged
 	KindNote            Kind = "note"             // Note
 )
 
@@ -168,6 +169,17 @@ type HumanMessage struct {
 type BudgetReached struct {
 	Bound string `json:"bound"` // "turns", "time" or "cost"
 	Text  string `json:"text"`  // one sentence for a person
+}
+
+// NetworkJudged is what the way out of the sandbox said of a connection. The
+// first of its kind is told at once, equal ones after it together.
+type NetworkJudged struct {
+	Host    string `json:"host,omitempty"` // canonical; empty when what was asked for is no host
+	Port    int    `json:"port,omitempty"`
+	Allowed bool   `json:"allowed"`
+	Rule    string `json:"rule"`             // the entry that allowed it, or the name of the guard that refused
+	Reason  string `json:"reason,omitempty"` // why it was refused, in fixed words
+	Count   int    `json:"count"`            // how many this stands for
 }
 
 // Note is something the runtime noticed. With ToModel it is told to the model
