@@ -74,7 +74,8 @@ type Task struct {
 	Effort     string    `json:"effort,omitempty"` // "" is the model's default
 	System     string    `json:"system,omitempty"` // added to the system prompt
 	Permission string    `json:"permission"`
-	Sandbox    string    `json:"sandbox"` // "bwrap" or "none"
+	Sandbox    string    `json:"sandbox"`         // "bwrap" or "none"
+	Allow      []string  `json:"allow,omitempty"` // hosts that the desktop may reach; none: no network
 	Budget     Budget    `json:"budget"`
 	Result     string    `json:"result,omitempty"` // the model's last words
 	Turns      int       `json:"turns"`

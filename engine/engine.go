@@ -43,6 +43,14 @@ type Computer interface {
 	Close() error
 }
 
+// Networked is a Computer that says what its way out judged.
+type Networked interface {
+	// Judged waits until a connection was judged and returns what was said.
+	// When ctx has ended it returns what is left, then the error of ctx. io.EOF:
+	// there is no network, or it has ended.
+	Judged(ctx context.Context) ([]deskhand.NetworkJudged, error)
+}
+
 // Computers makes computers.
 type Computers interface {
 	Up(ctx context.Context, t deskhand.Task) (Computer, error)

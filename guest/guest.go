@@ -141,6 +141,7 @@ func (s *server) endpoints() map[string]endpoint {
 		"GET " + guestapi.Settle:    s.settle,
 		"POST " + guestapi.Exec:     s.exec,
 		"GET " + guestapi.Dial:      s.dial,
+		"GET " + guestapi.Listen:    s.listen,
 		"GET " + guestapi.Stat:      s.stat,
 		"GET " + guestapi.File:      s.readFile,
 		"PUT " + guestapi.File:      s.writeFile,

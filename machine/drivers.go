@@ -20,7 +20,12 @@ const defaultPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games:/u
 
 // startWalled starts the guest inside walls of bubblewrap.
 func startWalled(ctx context.Context, c Config, d *directories, log io.Writer) (*remote.Sandbox, error) {
+	proxy := ""
+	if c.Network != nil {
+		proxy = proxyAddress
+	}
 	s, err := bwrap.Start(ctx, bwrap.Config{
+		Proxy:  proxy,
 		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Binds: c.Binds, Environ: c.environ(), Log: log,
 		Stack:  c.stack(bwrap.Home, bwrap.Runtime, bwrap.Logs),
 		Mounts: stack.BrowserMounts(filepath.SplitList(defaultPath)),

@@ -23,6 +23,7 @@ import (
 	"github.com/deskhand/deskhand/internal/guestapi"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/bwrap"
+	"github.com/deskhand/deskhand/sandbox/egress"
 	"github.com/deskhand/deskhand/sandbox/remote"
 	"github.com/deskhand/deskhand/tool"
 	"github.com/deskhand/deskhand/tool/bash"
@@ -67,6 +68,10 @@ type Config struct {
 	Binds   []bwrap.Bind // host folders visible inside; default: none. None sees everything anyway
 	Locale  string       // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
 	Environ []string     // the host's environment, of which the locale, TZ and TERM are used; default: none of it
+
+	// Network is the way out, a proxy over what its Judge allows. Needs Bwrap.
+	// Default: none, not even a proxy.
+	Network *egress.Config
 
 	Computer computer.Config // the computer tool; see there
 	Bash     bash.Config     // the bash tool; see there
@@ -115,6 +120,10 @@ type Machine struct {
 	cancel context.CancelFunc // of follow
 	follow sync.WaitGroup
 
+	proxy      *egress.Proxy // nil without a network
+	disconnect context.CancelFunc
+	network    sync.WaitGroup
+
 	mu      sync.Mutex
 	notices []string
 	kills   int // of processes that ran out of memory, already told of
@@ -141,6 +150,9 @@ func Up(ctx context.Context, c Config) (*Machine, error) {
 	if !ok {
 		return nil, deskhand.Errorf(op, deskhand.Invalid, "there is no sandbox %q; choose bwrap or none", c.Driver)
 	}
+	if c.Network != nil && c.Driver != Bwrap {
+		return nil, deskhand.Errorf(op, deskhand.Invalid, "a list of hosts means nothing without walls: everything can be reached with the sandbox %q", c.Driver)
+	}
 	dirs, err := makeDirectories(c)
 	if err != nil {
 		return nil, deskhand.E(op, "", err)
@@ -154,6 +166,9 @@ func Up(ctx context.Context, c Config) (*Machine, error) {
 		return nil, errors.Join(err, log.Close(), dirs.remove())
 	}
 	m := &Machine{sandbox: sb, dirs: dirs, guest: log, log: c.Log}
+	if err := m.connect(ctx, c); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
 	if err := m.furnish(ctx, c); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -203,6 +218,10 @@ func (m *Machine) Close() error {
 		}
 		err := errors.Join(m.closeTools(), m.sandbox.Close())
 		m.follow.Wait()
+		if m.disconnect != nil {
+			m.disconnect()
+		}
+		m.network.Wait()
 		if m.desktop != nil {
 			err = errors.Join(err, m.desktop.Close())
 		}

@@ -11,10 +11,12 @@ package transcript
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
 // Story is a task as far as its events tell.
@@ -112,9 +114,23 @@ var adders = map[deskhand.Kind]func(*Story, deskhand.Event) error{
 	deskhand.KindBudgetReached: adder(func(s *Story, _ deskhand.Event, d deskhand.BudgetReached) {
 		s.item(Item{Note: d.Text})
 	}),
+	deskhand.KindNetworkJudged: adder(func(s *Story, _ deskhand.Event, d deskhand.NetworkJudged) {
+		if text := Network(d); text != "" {
+			s.item(Item{Note: text})
+		}
+	}),
 	deskhand.KindNote: adder(func(s *Story, _ deskhand.Event, d deskhand.Note) {
 		s.item(Item{Note: d.Text})
 	}),
+}
+
+// Network says in one sentence which host was reached, and nothing of what was
+// refused: that is told to the model, and so is a note.
+func Network(d deskhand.NetworkJudged) string {
+	if !d.Allowed {
+		return ""
+	}
+	return fmt.Sprintf("The desktop reached %s:%d (allowed by %s).", plaintext.Line(d.Host), d.Port, plaintext.Line(d.Rule))
 }
 
 // adder decodes an event's data before f sees it.

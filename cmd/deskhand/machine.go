@@ -14,6 +14,7 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox"
+	"github.com/deskhand/deskhand/sandbox/egress"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
@@ -53,6 +54,13 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 		Computer: computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)},
 		Bash:     bash.Config{Version: c.info.Bash},
 		Editor:   editor.Config{Version: c.info.Editor},
+	}
+	if len(t.Allow) > 0 {
+		rules, err := c.app.rules(t)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Network = &egress.Config{Judge: rules}
 	}
 	if c.keep {
 		return c.kept(ctx, t, cfg)

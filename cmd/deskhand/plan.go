@@ -73,6 +73,9 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if p.task.System, err = systemText(c.System); err != nil {
 		return plan{}, err
 	}
+	if err := c.network(a, &p); err != nil {
+		return plan{}, err
+	}
 	if err := c.chooseModel(a, &p); err != nil {
 		return p, err
 	}
@@ -92,7 +95,7 @@ func (c *runCmd) unsupported() []error {
 		used bool
 		name string
 	}{
-		{c.Display != "", "--display"}, {len(c.Allow) > 0, "--allow"}, {len(c.Skill) > 0, "--skill"},
+		{c.Display != "", "--display"}, {len(c.Skill) > 0, "--skill"},
 		{c.MCPConfig != "", "--mcp-config"}, {len(c.Secret) > 0, "--secret"}, {c.Sandbox == "oci", "--sandbox oci"},
 		{c.Permission != "trust", "--permission " + c.Permission},
 	} {

@@ -16,7 +16,7 @@ type runCmd struct {
 	Display     string        `placeholder:":N" help:"An existing X display (not yet)."`
 	Sandbox     string        `default:"bwrap" enum:"bwrap,oci,none" placeholder:"KIND" help:"Walls around the desktop: bwrap, oci (not yet) or none (default bwrap)."`
 	Folder      []string      `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder (not yet)."`
-	Allow       []string      `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host (not yet; it has no network)."`
+	Allow       []string      `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host, *.HOST for all below one, or a set such as @packages; repeatable (default: no network)."`
 	Permission  string        `default:"trust" enum:"ask,plan,auto,trust" placeholder:"MODE" help:"When to ask a person: ask, plan, auto (not yet) or trust (default trust)."`
 	MaxTurns    int           `default:"200" placeholder:"N" help:"Stop after so many replies of the model; 0 is no limit (default 200)."`
 	MaxCost     float64       `placeholder:"USD" help:"Stop when this much was spent; 0 is no limit."`

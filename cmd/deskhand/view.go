@@ -63,6 +63,7 @@ var shows = map[deskhand.Kind]func(*textView, json.RawMessage) error{
 	deskhand.KindCallStarted:   shower((*textView).callStarted),
 	deskhand.KindCallFinished:  shower((*textView).callFinished),
 	deskhand.KindBudgetReached: shower(func(v *textView, d deskhand.BudgetReached) { v.remark(d.Text) }),
+	deskhand.KindNetworkJudged: shower((*textView).network),
 	deskhand.KindNote:          shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
 }
 
@@ -75,6 +76,13 @@ func shower[D any](f func(*textView, D)) func(*textView, json.RawMessage) error 
 		}
 		f(v, d)
 		return nil
+	}
+}
+
+// network shows what was reached; what was refused is told as a note.
+func (v *textView) network(d deskhand.NetworkJudged) {
+	if text := transcript.Network(d); text != "" {
+		v.screen.Line(dim, "  · "+text)
 	}
 }
 

@@ -73,6 +73,7 @@ func (d *drive) work(ctx context.Context, t deskhand.Task) (agent.Outcome, *comp
 		return d.failed(ctx, err), nil
 	}
 	defer c.closeWhenStuck(ctx)()
+	defer d.recordNetwork(ctx, c)()
 	out, err := d.turns(ctx, d.e.agent(t, m, cost, c.Tools()), c)
 	if err == nil && out.Status == deskhand.Done {
 		out, err = d.check(ctx, c, out)
@@ -98,6 +99,34 @@ func (d *drive) up(ctx context.Context, t deskhand.Task) (*computer, error) {
 		return nil, errors.Join(err, own.close())
 	}
 	return own, nil
+}
+
+// recordNetwork appends what the computer's way out judges as it happens. The
+// function that it returns records what is left and ends that.
+func (d *drive) recordNetwork(ctx context.Context, c *computer) (end func()) {
+	n, ok := c.Computer.(engine.Networked)
+	if !ok {
+		return func() {}
+	}
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var recording sync.WaitGroup
+	recording.Go(func() {
+		for {
+			all, err := n.Judged(watching)
+			for _, j := range all {
+				if err := d.append(ctx, deskhand.KindNetworkJudged, j); err != nil {
+					d.e.cfg.Log.Error("network not recorded", "task", d.id, "err", err)
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		recording.Wait()
+	}
 }
 
 func (d *drive) turns(ctx context.Context, a *agent.Agent, c *computer) (agent.Outcome, error) {
@@ -143,9 +172,14 @@ func (d *drive) failed(ctx context.Context, err error) agent.Outcome {
 }
 
 func (d *drive) note(ctx context.Context, text string, toModel bool) error {
+	return d.append(ctx, deskhand.KindNote, deskhand.Note{Text: text, ToModel: toModel})
+}
+
+// append records a fact, also when the task is being stopped.
+func (d *drive) append(ctx context.Context, kind deskhand.Kind, data any) error {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), endingLimit)
 	defer done()
-	_, err := d.e.journal().Append(ctx, d.e.event(d.id, deskhand.KindNote, deskhand.Note{Text: text, ToModel: toModel}))
+	_, err := d.e.journal().Append(ctx, d.e.event(d.id, kind, data))
 	return err
 }
 

@@ -62,11 +62,17 @@ func (s *Stack) path() string {
 	return strings.Join(slices.Concat([]string{s.files.bin}, s.config.ProgramDir), string(os.PathListSeparator))
 }
 
-// environment is what the programs of the stack get: nothing of this process
-// but a time zone.
+// inherited are the variables of this process that the programs of the stack
+// get: who they run as, the time zone, and the way out, where there is one.
+var inherited = [...]string{
+	"TZ", "USER", "LOGNAME", "SHELL",
+	"http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NODE_USE_ENV_PROXY",
+}
+
+// environment is what the programs of the stack get.
 func (s *Stack) environment(server *xvfb.Server) []string {
 	env := s.env(display{name: server.Display, authority: server.Authority})
-	for _, name := range []string{"TZ", "USER", "LOGNAME", "SHELL"} {
+	for _, name := range inherited {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}

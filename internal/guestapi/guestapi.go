@@ -25,6 +25,7 @@ const (
 	Settle    = "/v1/settle"    // GET ?quiet=&limit=&since=&first= (Go durations) → desktop.Settled
 	Exec      = "/v1/exec"      // POST sandbox.Cmd, Upgrade: deskhand-exec → 101 and frames
 	Dial      = "/v1/dial"      // GET ?network=&address=, Upgrade: deskhand-stream → 101 and a raw stream
+	Listen    = "/v1/listen"    // GET ?address=, Upgrade: deskhand-listener → 101 and a listening descriptor; Unix sockets only
 	Stat      = "/v1/stat"      // GET ?path= → sandbox.FileInfo
 	File      = "/v1/file"      // GET ?path=&offset=&limit= → bytes, PUT ?path= (If-Match, If-None-Match: *) → sandbox.FileInfo
 	Dir       = "/v1/dir"       // GET ?path= → []sandbox.FileInfo
@@ -37,6 +38,8 @@ const (
 	InfoHeader   = "Deskhand-File"   // on File: sandbox.FileInfo as JSON
 	ExecProtocol = "deskhand-exec"   // frames: see Frame
 	RawProtocol  = "deskhand-stream" // bytes
+
+	ListenProtocol = "deskhand-listener" // a byte from the client, then one from the guest with a descriptor as SCM_RIGHTS
 )
 
 // Failure is the body of every answer that is not a success.

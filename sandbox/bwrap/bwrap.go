@@ -47,6 +47,7 @@ type Config struct {
 	Env     []string  // added to the environment inside, as NAME=value; default: none
 	Limits  Limits    // of what runs inside; default: see there
 	Mounts  bool      // let programs mount in namespaces of their own, as WebKit's inner walls do; default: refused
+	Proxy   string    // HOST:PORT inside where programs will find a proxy; they are configured for it; default: none
 	Log     io.Writer // gets what the guest and bubblewrap say until Close returns; default: nowhere
 	Dir     string    // where the guest's socket is made before it loses its path; default: os.TempDir()
 
@@ -196,6 +197,7 @@ func wallsOf(c Config) (*walls, error) {
 	w.system()
 	w.configuration()
 	w.syscalls(c)
+	w.policies(c.Proxy)
 	w.private(c)
 	for _, b := range c.Binds {
 		w.add(map[bool]string{true: "--bind", false: "--ro-bind"}[b.Write], b.Host, b.Inside)

@@ -46,7 +46,7 @@ var etc = []struct{ why, names string }{
 	{"fonts, widgets and desktop defaults", "fonts gtk-2.0 gtk-3.0 gtk-4.0 xdg X11 dconf dbus-1 at-spi2 pulse alsa asound.conf"},
 	{"drawing", "glvnd vulkan OpenCL drirc egl"},
 	{"trusting web sites", "ssl/certs ssl/openssl.cnf ca-certificates ca-certificates.conf pki/tls/certs pki/ca-trust/extracted crypto-policies"},
-	{"browsers' defaults and policies", "chromium chromium.d chromium-browser firefox firefox-esr opt/chrome opt/edge"},
+	{"browsers' defaults, without their policies, which are for the person's browsers", "chromium/master_preferences chromium/initial_preferences chromium.d firefox-esr/*.js firefox/*.js"},
 	{"office, printing to files, pictures", "libreoffice papersize paperspecs ghostscript ImageMagick-6 ImageMagick-7 gimp cups/client.conf"},
 	{"languages", "java java-8-openjdk java-11-openjdk java-17-openjdk java-21-openjdk perl python3* emacs groff"},
 	{"editors, shells and terminals", "bash.bashrc profile inputrc nanorc vim terminfo shells"},
@@ -131,7 +131,7 @@ func (w *walls) environment(c Config) {
 			vars = append(vars, name+"="+v)
 		}
 	}
-	for _, v := range slices.Concat(vars, c.Env) {
+	for _, v := range slices.Concat(vars, proxyEnv(c.Proxy), c.Env) {
 		name, val, _ := strings.Cut(v, "=")
 		w.add("--setenv", name, val)
 	}

@@ -22,6 +22,7 @@ type taskRow struct {
 	System     string    `json:"system,omitempty"`
 	Permission string    `json:"permission"`
 	Sandbox    string    `json:"sandbox"`
+	Allow      []string  `json:"allow,omitempty"`
 	MaxTurns   int       `json:"max_turns,omitempty"`
 	MaxTimeNS  int64     `json:"max_time_ns,omitempty"`
 	MaxCostUSD float64   `json:"max_cost_usd,omitempty"`
@@ -44,7 +45,7 @@ func rowOf(t deskhand.Task) taskRow {
 	return taskRow{
 		Text: t.Text, Status: string(t.Status), Created: t.Created, Updated: t.Updated,
 		Model: t.Model, Toolset: t.Toolset, Width: t.Screen.W, Height: t.Screen.H,
-		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox,
+		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox, Allow: t.Allow,
 		MaxTurns: t.Budget.MaxTurns, MaxTimeNS: int64(t.Budget.MaxTime), MaxCostUSD: t.Budget.MaxCostUSD,
 		Result: t.Result, Turns: t.Turns, Calls: t.Calls, Usage: usageRow(t.Usage), CostUSD: t.CostUSD,
 	}
@@ -54,7 +55,7 @@ func (r taskRow) task(id deskhand.TaskID) deskhand.Task {
 	return deskhand.Task{
 		ID: id, Text: r.Text, Status: deskhand.Status(r.Status), Created: r.Created, Updated: r.Updated,
 		Model: r.Model, Toolset: r.Toolset, Screen: deskhand.Size{W: r.Width, H: r.Height},
-		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox,
+		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox, Allow: r.Allow,
 		Budget: deskhand.Budget{MaxTurns: r.MaxTurns, MaxTime: time.Duration(r.MaxTimeNS), MaxCostUSD: r.MaxCostUSD},
 		Result: r.Result, Turns: r.Turns, Calls: r.Calls, Usage: deskhand.Usage(r.Usage), CostUSD: r.CostUSD,
 	}

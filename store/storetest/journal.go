@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +137,7 @@ func glance(t *testing.T, f *fixture) {
 	want.Created, want.Updated = out[0].Time, out[6].Time
 	for _, st := range []store.Store{f, f.another()} {
 		got, err := st.Get(t.Context(), string(id))
-		if err != nil || got != want {
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 		}
 	}

@@ -1,0 +1,67 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/guestapi"
+)
+
+// Listen returns a listener on a loopback address inside, HOST:PORT. What is
+// accepted from it are the connections of programs inside, without anybody in
+// between. The caller closes it. Conflict: something listens there already.
+// Unavailable: the guest is not reached over a Unix socket of this machine.
+func (s *Sandbox) Listen(ctx context.Context, address string) (net.Listener, error) {
+	const op = "sandbox: listen"
+	q := url.Values{"address": {address}}
+	c, err := s.upgrade(ctx, op, http.MethodGet, guestapi.Listen+"?"+q.Encode(), guestapi.ListenProtocol, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	way, ok := c.Conn.(*net.UnixConn)
+	if !ok {
+		return nil, deskhand.Errorf(op, deskhand.Unavailable, "a listener comes over a Unix socket only")
+	}
+	stop := context.AfterFunc(ctx, func() { _ = way.Close() })
+	defer stop()
+	_, err = way.Write([]byte{0}) // ready for the descriptor
+	if err != nil {
+		return nil, deskhand.E(op, "", s.lost(ctx, err))
+	}
+	f, err := receive(way)
+	if err != nil {
+		return nil, deskhand.E(op, "", s.lost(ctx, err))
+	}
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, deskhand.Errorf(op, deskhand.Internal, "what the guest handed over is no listener: %w", err)
+	}
+	return l, nil
+}
+
+// receive takes the one descriptor that comes over way.
+func receive(way *net.UnixConn) (*os.File, error) {
+	data, rights := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := way.ReadMsgUnix(data, rights)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:n])
+	if err != nil || len(messages) != 1 {
+		return nil, errors.Join(errors.New("no descriptor came"), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, errors.Join(errors.New("not one descriptor came"), err)
+	}
+	return os.NewFile(uintptr(fds[0]), "listener"), nil
+}
