@@ -6,7 +6,7 @@ LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export DESKHAND_TASK := $(value TASK)
 unexport TASK
 
-.PHONY: help run test check fuzz bench fidelity build fmt doctor setup
+.PHONY: help run test check fuzz attack bench fidelity build fmt doctor setup
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -49,6 +49,10 @@ fuzz: ## run every fuzz target for TIME each (default 30s); seeds alone run in m
 		echo "$$package $$name"; \
 		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(TIME) "$$package" </dev/null || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "make fuzz: failed:$$failed" >&2; exit 1; }; }
+
+attack: ## play the attacks on the network, without each guard and with it, and print the table
+	@scripts/setup test
+	@$(GO) test -count=1 -v -run '^TestAttack' ./sandbox/egress | sed -n 's/.*attack\t//p; /MISSING/p; /^--- FAIL/p; /^FAIL/p'
 
 bench: build ## measure, beside the usual tools on the same display
 	@scripts/setup test
