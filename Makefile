@@ -52,7 +52,8 @@ fuzz: ## run every fuzz target for TIME each (default 30s); seeds alone run in m
 
 attack: ## play the attacks on the network, without each guard and with it, and print the table
 	@scripts/setup test
-	@$(GO) test -count=1 -v -run '^TestAttack' ./sandbox/egress | sed -n 's/.*attack\t//p; /MISSING/p; /^--- FAIL/p; /^FAIL/p'
+	@out=$$(mktemp); $(GO) test -count=1 -v -run '^TestAttack' ./sandbox/egress >$$out; status=$$?; \
+	sed -n 's/.*attack\t//p; /MISSING/p; /^--- FAIL/p; /^FAIL/p' $$out; rm -f $$out; exit $$status
 
 bench: build ## measure, beside the usual tools on the same display
 	@scripts/setup test
