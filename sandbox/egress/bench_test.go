@@ -71,7 +71,7 @@ func dialThrough(b *testing.B, address string, tunnel bool) *bufio.ReadWriter {
 	if tunnel {
 		_, _ = io.WriteString(c, "CONNECT allowed.test:9 HTTP/1.1\r\nHost: allowed.test:9\r\n\r\n")
 		res, err := http.ReadResponse(br, &http.Request{Method: http.MethodConnect})
-		if err != nil || res.StatusCode != http.StatusOK {
+		if err != nil || res.StatusCode != http.StatusOK || res.Body.Close() != nil {
 			b.Fatal(res, err)
 		}
 	}

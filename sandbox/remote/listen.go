@@ -25,7 +25,7 @@ func (s *Sandbox) Listen(ctx context.Context, address string) (net.Listener, err
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // the descriptor has come, or never will
 	way, ok := c.Conn.(*net.UnixConn)
 	if !ok {
 		return nil, deskhand.Errorf(op, deskhand.Unavailable, "a listener comes over a Unix socket only")
