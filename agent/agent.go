@@ -85,8 +85,8 @@ func (a *Agent) Turn(ctx context.Context, st *State) (Outcome, error) {
 	if ctx.Err() != nil {
 		return stopped(ctx), nil
 	}
-	if b, over := a.budget(st); over {
-		return Outcome{Status: deskhand.Exhausted, Reason: b.Text}, a.append(ctx, st, deskhand.KindBudgetReached, b)
+	if out, err := a.budget(ctx, st); err != nil || out.Status != deskhand.Running {
+		return out, err
 	}
 	if err := a.speak(ctx, st); err != nil {
 		return Outcome{}, err
@@ -162,20 +162,6 @@ func (a *Agent) act(ctx context.Context, st *State) (Outcome, error) {
 		return Outcome{Status: deskhand.Failed, Reason: faults[st.stop]}, nil
 	}
 	return Outcome{Status: deskhand.Failed, Reason: fmt.Sprintf("The model stopped for a reason that is not known here (%.60q).", st.stop)}, nil
-}
-
-// budget reports whether a bound of the task's budget was reached, and which.
-func (a *Agent) budget(st *State) (deskhand.BudgetReached, bool) {
-	b, t := st.Task.Budget, st.Task
-	switch spent := st.elapsed(a.now()); {
-	case b.MaxTurns > 0 && t.Turns >= b.MaxTurns:
-		return deskhand.BudgetReached{Bound: "turns", Text: fmt.Sprintf("The limit of %d turns was reached.", b.MaxTurns)}, true
-	case b.MaxTime > 0 && spent >= b.MaxTime:
-		return deskhand.BudgetReached{Bound: "time", Text: fmt.Sprintf("The time limit of %s was reached.", b.MaxTime)}, true
-	case b.MaxCostUSD > 0 && t.CostUSD >= b.MaxCostUSD:
-		return deskhand.BudgetReached{Bound: "cost", Text: fmt.Sprintf("The cost limit of $%.2f was reached ($%.4f spent).", b.MaxCostUSD, t.CostUSD)}, true
-	}
-	return deskhand.BudgetReached{}, false
 }
 
 func stopped(ctx context.Context) Outcome {

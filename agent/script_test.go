@@ -33,8 +33,10 @@ var update = flag.Bool("update", false, "write what happened into testdata")
 //	-- gate --     "name outcome" a line; default: allow
 //	-- model --    one reply, a block a line: "text …", "call ID TOOLSET NAME INPUT"
 //	               (TOOLSET "-" for none), "broken ID NAME INPUT", "raw JSON", "stop REASON",
-//	               "takes D", "fail STATUS", "hang" (until stopped)
+//	               "takes D", "tokens INPUT OUTPUT", "fail STATUS", "hang" (until stopped)
 //	-- event --    what somebody else appends before the next turn, like before
+//	-- parked --   what somebody appends once the task waits or its budget is
+//	               spent, so that it goes on; perhaps nothing
 //	-- want --     what was journaled, the outcome, and the requests
 type script struct {
 	t       *testing.T
@@ -47,6 +49,7 @@ type script struct {
 	gate    map[string]deskhand.Outcome
 	replies []string
 	others  map[int][]string // by how many replies came before
+	parked  [][]string
 	sent    []string         // requests, rendered
 	ran     []string
 	deltas  int
@@ -103,6 +106,11 @@ func play(t *testing.T, file string) {
 			s.replies = append(s.replies, string(f.Data))
 		case "event":
 			s.others[len(s.replies)] = lines
+		case "parked":
+			s.parked = append(s.parked, nil)
+			if text := strings.TrimSpace(string(f.Data)); text != "" {
+				s.parked[len(s.parked)-1] = lines
+			}
 		case "want":
 			want = i
 		default:
@@ -155,9 +163,15 @@ func (s *script) run(before []string) string {
 		if out.Status == deskhand.Waiting && len(lines) > 0 {
 			out.Status = deskhand.Running
 		}
+		if (out.Status == deskhand.Waiting || out.Status == deskhand.Exhausted) && len(s.parked) > 0 {
+			s.put(deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Running, To: out.Status, Reason: out.Reason})
+			s.putLines(s.parked[0])
+			s.put(deskhand.KindTaskStatus, deskhand.TaskStatus{From: out.Status, To: deskhand.Running})
+			s.parked, out.Status = s.parked[1:], deskhand.Running
+		}
 	}
-	if len(s.replies) > 0 {
-		s.t.Errorf("%d replies were not asked for", len(s.replies))
+	if len(s.replies) > 0 || len(s.parked) > 0 {
+		s.t.Errorf("%d replies were not asked for, and the task was not parked %d times", len(s.replies), len(s.parked))
 	}
 	var b strings.Builder
 	for _, e := range s.journal.events[given:] {
@@ -266,6 +280,9 @@ func (s *script) Reply(ctx context.Context, req model.Request, on func(model.Del
 			d, err := time.ParseDuration(rest)
 			s.must(err)
 			s.clock = s.clock.Add(d)
+		case "tokens":
+			_, err := fmt.Sscan(rest, &r.Usage.Input, &r.Usage.Output)
+			s.must(err)
 		case "fail":
 			status, err := strconv.Atoi(rest)
 			s.must(err)

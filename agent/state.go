@@ -27,8 +27,9 @@ type State struct {
 	silent   int             // replies in a row that said and asked nothing
 	cut      int             // replies in a row that ended at the limit of tokens
 	botched  int             // replies in a row that were unusable
-	active   time.Duration   // spent running, up to since
-	since    time.Time       // running since then; zero: it is not running
+	meter    meter
+	active   time.Duration // spent running, up to since
+	since    time.Time     // running since then; zero: it is not running
 }
 
 // call is one call of the last reply and how far it came.
@@ -71,6 +72,9 @@ var folds = map[deskhand.Kind]func(*State, deskhand.Event) error{
 	deskhand.KindApprovalDecided: with((*State).decided),
 	deskhand.KindHumanMessage:    with((*State).human),
 	deskhand.KindNote:            with((*State).note),
+	deskhand.KindModelConsulted:  with((*State).consulted),
+	deskhand.KindBudgetNear:      with((*State).near),
+	deskhand.KindBudgetRaised:    with((*State).raised),
 }
 
 func with[T any](f func(*State, deskhand.Event, T) error) func(*State, deskhand.Event) error {
@@ -144,6 +148,7 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	st.botched = count(st.botched, st.unusable != "")
 	st.Task.Usage = st.Task.Usage.Add(d.Usage)
 	st.Task.CostUSD += d.CostUSD
+	st.meter.replied(d.Usage)
 	return nil
 }
 

@@ -263,3 +263,31 @@ func FailureText(f deskhand.ModelFailed) string {
 	}
 	return s
 }
+
+// ConsultedText says what a request beside the conversation was for and took.
+func ConsultedText(d deskhand.ModelConsulted) string {
+	return plaintext.Line(fmt.Sprintf("Asked beside the conversation: %s · %s · %s · %s", d.Why, Tokens(d.Usage), Dollars(d.CostUSD),
+		Seconds(time.Duration(d.DurationMS)*time.Millisecond)))
+}
+
+// RaisedText says what a task may spend from now on.
+func RaisedText(d deskhand.BudgetRaised) string {
+	b := d.Budget
+	var parts []string
+	if b.MaxTurns > 0 {
+		parts = append(parts, fmt.Sprintf("%d turns", b.MaxTurns))
+	}
+	if b.MaxTime > 0 {
+		parts = append(parts, b.MaxTime.String())
+	}
+	if b.MaxTokens > 0 {
+		parts = append(parts, count(b.MaxTokens)+" tokens")
+	}
+	if b.MaxCostUSD > 0 {
+		parts = append(parts, Dollars(b.MaxCostUSD))
+	}
+	if len(parts) == 0 {
+		parts = []string{"no limit"}
+	}
+	return plaintext.Line("The budget is now " + strings.Join(parts, " · ") + ".")
+}

@@ -109,6 +109,15 @@ var adders = map[deskhand.Kind]func(*Story, deskhand.Event) error{
 	deskhand.KindHumanMessage: adder(func(s *Story, _ deskhand.Event, d deskhand.HumanMessage) {
 		s.item(Item{Message: d.Text})
 	}),
+	deskhand.KindModelConsulted: adder(func(s *Story, _ deskhand.Event, d deskhand.ModelConsulted) {
+		s.item(Item{Note: ConsultedText(d)})
+	}),
+	deskhand.KindBudgetNear: adder(func(s *Story, _ deskhand.Event, d deskhand.BudgetNear) {
+		s.item(Item{Note: d.Text})
+	}),
+	deskhand.KindBudgetRaised: adder(func(s *Story, _ deskhand.Event, d deskhand.BudgetRaised) {
+		s.item(Item{Note: RaisedText(d)})
+	}),
 	deskhand.KindBudgetReached: adder(func(s *Story, _ deskhand.Event, d deskhand.BudgetReached) {
 		s.item(Item{Note: d.Text})
 	}),

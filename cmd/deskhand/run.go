@@ -18,9 +18,10 @@ type runCmd struct {
 	Folder      []string      `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder (not yet)."`
 	Allow       []string      `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host (not yet; it has no network)."`
 	Permission  string        `default:"trust" enum:"ask,plan,auto,trust" placeholder:"MODE" help:"When to ask a person: ask, plan, auto (not yet) or trust (default trust)."`
-	MaxTurns    int           `default:"200" placeholder:"N" help:"Stop after so many replies of the model; 0 is no limit (default 200)."`
-	MaxCost     float64       `placeholder:"USD" help:"Stop when this much was spent; 0 is no limit."`
-	MaxTime     time.Duration `placeholder:"D" help:"Stop after so long, such as 90s or 1h; 0 is no limit."`
+	MaxTurns    int           `default:"200" placeholder:"N" help:"Pause after so many replies of the model; 0 is no limit (default 200)."`
+	MaxCost     float64       `placeholder:"USD" help:"Pause before more than this is spent; 0 is no limit."`
+	MaxTokens   int64         `placeholder:"N" help:"Pause before requests and replies add up to more tokens, cached ones too; 0 is no limit."`
+	MaxTime     time.Duration `placeholder:"D" help:"Pause after so long, such as 90s or 1h; 0 is no limit."`
 	Effort      string        `placeholder:"LEVEL" help:"How much the model thinks (default: the model's own)."`
 	System      string        `placeholder:"FILE" help:"File with text to add to the system prompt."`
 	Skill       []string      `sep:"none" placeholder:"DIR" help:"A skill (not yet)."`
@@ -60,12 +61,14 @@ func (c *runCmd) view(a *app) view {
 
 // budget reads the bounds of a task.
 func (c *runCmd) budget() (deskhand.Budget, error) {
-	b := deskhand.Budget{MaxTurns: c.MaxTurns, MaxTime: c.MaxTime, MaxCostUSD: c.MaxCost}
+	b := deskhand.Budget{MaxTurns: c.MaxTurns, MaxTime: c.MaxTime, MaxTokens: c.MaxTokens, MaxCostUSD: c.MaxCost}
 	switch {
 	case c.MaxTurns < 0:
 		return b, usage("--max-turns %d is negative: give a number of replies, or 0 for no limit", c.MaxTurns)
 	case c.MaxTime < 0:
 		return b, usage("--max-time %s is negative: give a time such as 90s or 1h, or 0 for no limit", c.MaxTime)
+	case c.MaxTokens < 0:
+		return b, usage("--max-tokens %d is negative: give a number of tokens, or 0 for no limit", c.MaxTokens)
 	case !(c.MaxCost >= 0 && c.MaxCost <= 1e9): // NaN too
 		return b, usage("--max-cost %v is not an amount: give US dollars such as 0.50, or 0 for no limit", c.MaxCost)
 	}

@@ -54,16 +54,19 @@ func (v *textView) event(e deskhand.Event) error {
 }
 
 var shows = map[deskhand.Kind]func(*textView, json.RawMessage) error{
-	deskhand.KindTaskCreated:   shower((*textView).created),
-	deskhand.KindTaskStatus:    shower((*textView).status),
-	deskhand.KindTurnStarted:   shower((*textView).turnStarted),
-	deskhand.KindModelDelta:    shower((*textView).delta),
-	deskhand.KindModelReplied:  shower((*textView).replied),
-	deskhand.KindModelFailed:   shower((*textView).failed),
-	deskhand.KindCallStarted:   shower((*textView).callStarted),
-	deskhand.KindCallFinished:  shower((*textView).callFinished),
-	deskhand.KindBudgetReached: shower(func(v *textView, d deskhand.BudgetReached) { v.remark(d.Text) }),
-	deskhand.KindNote:          shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
+	deskhand.KindTaskCreated:    shower((*textView).created),
+	deskhand.KindTaskStatus:     shower((*textView).status),
+	deskhand.KindTurnStarted:    shower((*textView).turnStarted),
+	deskhand.KindModelDelta:     shower((*textView).delta),
+	deskhand.KindModelReplied:   shower((*textView).replied),
+	deskhand.KindModelFailed:    shower((*textView).failed),
+	deskhand.KindCallStarted:    shower((*textView).callStarted),
+	deskhand.KindCallFinished:   shower((*textView).callFinished),
+	deskhand.KindModelConsulted: shower((*textView).consulted),
+	deskhand.KindBudgetNear:     shower(func(v *textView, d deskhand.BudgetNear) { v.remark(d.Text) }),
+	deskhand.KindBudgetRaised:   shower(func(v *textView, d deskhand.BudgetRaised) { v.remark(transcript.RaisedText(d)) }),
+	deskhand.KindBudgetReached:  shower(func(v *textView, d deskhand.BudgetReached) { v.remark(d.Text) }),
+	deskhand.KindNote:           shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
 }
 
 // shower decodes an event's data before f shows it.
@@ -136,6 +139,12 @@ func (v *textView) replied(d deskhand.ModelReplied) {
 	v.total, v.cost = v.total.Add(d.Usage), v.cost+d.CostUSD
 	v.screen.Action(dim, fmt.Sprintf("  turn %d · %s", d.Turn, transcript.Meter(&d)), " · total "+transcript.Dollars(v.cost))
 	v.screen.Busy("")
+}
+
+// consulted shows a request beside the conversation, which costs like the others.
+func (v *textView) consulted(d deskhand.ModelConsulted) {
+	v.total, v.cost = v.total.Add(d.Usage), v.cost+d.CostUSD
+	v.screen.Action(dim, "  · "+transcript.ConsultedText(d), " · total "+transcript.Dollars(v.cost))
 }
 
 func (v *textView) failed(d deskhand.ModelFailed) {

@@ -37,7 +37,8 @@ func (d *drive) run(ctx context.Context, t deskhand.Task) {
 	defer func() { d.e.end(d, kept) }()
 
 	out, c := d.work(ctx, t)
-	if c != nil && (out.Status == deskhand.Waiting || d.e.cfg.Keep) {
+	parked := out.Status == deskhand.Waiting || out.Status == deskhand.Exhausted
+	if c != nil && (parked || d.e.cfg.Keep) {
 		kept = c
 	} else if c != nil {
 		if err := c.close(); err != nil {
