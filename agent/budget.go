@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	nearShare   = 0.8 // of a bound, from which on the model is told what is left
-	bytesAToken = 4   // of text; more in most languages but English, so that an estimate is what it takes at least
-	firstReply  = 200 // tokens of a reply, before there was one
+	nearShare  = 0.8 // of a bound, from which on the model is told what is left
+	firstReply = 200 // tokens of a reply, before there was one
 )
 
 // meter is what a State knows of spending beyond the sums in its Task.
@@ -50,50 +49,28 @@ func (st *State) raised(_ deskhand.Event, d deskhand.BudgetRaised) error {
 }
 
 // upcoming returns what the next request of the conversation takes at least:
-// the last prompt from the cache, what came since as new input, and a reply as
-// long as the ones before.
+// the last prompt from the cache, what came since as new, and a reply as long as
+// the ones before.
 func (a *Agent) upcoming(st *State) deskhand.Usage {
-	last := st.meter.last
-	u := deskhand.Usage{CacheRead: last.Input + last.CacheRead + last.CacheWrite, Input: last.Output, Output: firstReply}
-	if st.meter.replies > 0 {
-		u.Output = st.meter.output / st.meter.replies
-	} else {
-		u.Input = tokensIn(st.System)
-		entries, _ := a.Tools.Entries()
-		for _, e := range entries {
-			u.Input += int64(len(e) / bytesAToken)
-		}
-	}
-	u.Input += tokensOf(st.next())
+	added := st.next()
 	for _, text := range st.texts[st.sealed:] {
-		u.Input += tokensIn(text)
+		added.Blocks = append(added.Blocks, model.Block{Text: text})
 	}
-	return u
+	if st.meter.replies == 0 {
+		entries, _ := a.Tools.Entries()
+		return aside(model.Request{System: st.System, Tools: entries, Messages: []model.Message{added}})
+	}
+	last := st.meter.last
+	return deskhand.Usage{
+		CacheRead:  last.Input + last.CacheRead + last.CacheWrite,
+		CacheWrite: last.Output + added.Tokens(),
+		Output:     st.meter.output / st.meter.replies,
+	}
 }
 
-// aside returns what a request beside the conversation takes at least.
+// aside returns what a request takes at least of which nothing was sent before.
 func aside(req model.Request) deskhand.Usage {
-	u := deskhand.Usage{Input: tokensIn(req.System), Output: firstReply}
-	for _, m := range req.Messages {
-		u.Input += tokensOf(m)
-	}
-	return u
-}
-
-func tokensIn(s string) int64 { return int64(len(s) / bytesAToken) }
-
-func tokensOf(m model.Message) int64 {
-	var n int64
-	for _, b := range m.Blocks {
-		n += tokensIn(b.Text)
-		for _, c := range b.Result.Content {
-			n += tokensIn(c.Text)
-			if c.Image != nil {
-				n += int64(model.ImageTokens(c.Image.Size))
-			}
-		}
-	}
-	return n
+	return deskhand.Usage{Input: req.Tokens(), Output: firstReply}
 }
 
 // A bound is one field of a Budget, with how a person reads an amount of it.

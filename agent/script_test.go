@@ -50,7 +50,7 @@ type script struct {
 	replies []string
 	others  map[int][]string // by how many replies came before
 	parked  [][]string
-	sent    []string         // requests, rendered
+	sent    []string // requests, rendered
 	ran     []string
 	deltas  int
 	single  bool
