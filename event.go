@@ -90,7 +90,7 @@ type TaskStatus struct {
 	From   Status `json:"from"`
 	To     Status `json:"to"`
 	Reason string `json:"reason,omitempty"` // one sentence
-	Result string `json:"result,omitempty"` // with Done: the model's last words
+	Result string `json:"result,omitempty"` // the model's last words, when it said that it is done
 }
 
 // TurnStarted is written before a request is sent.

@@ -76,40 +76,36 @@ func aside(req model.Request) deskhand.Usage {
 // A bound is one field of a Budget, with how a person reads an amount of it.
 var bounds = []struct {
 	name  string
+	turns bool // is about the conversation alone
 	limit func(deskhand.Budget) float64
 	spent func(st *State, now time.Time) float64
-	next  func(turn bool, next deskhand.Usage, usd float64) float64
+	next  func(next deskhand.Usage, usd float64) float64 // of a request
 	words func(float64) string
 }{
 	{
-		"turns", func(b deskhand.Budget) float64 { return float64(b.MaxTurns) },
+		"turns", true, func(b deskhand.Budget) float64 { return float64(b.MaxTurns) },
 		func(st *State, _ time.Time) float64 { return float64(st.Task.Turns) },
-		func(turn bool, _ deskhand.Usage, _ float64) float64 {
-			if turn {
-				return 1
-			}
-			return 0
-		},
+		func(deskhand.Usage, float64) float64 { return 1 },
 		plural("turn"),
 	},
 	{
-		"time", func(b deskhand.Budget) float64 { return b.MaxTime.Seconds() },
+		"time", false, func(b deskhand.Budget) float64 { return b.MaxTime.Seconds() },
 		func(st *State, now time.Time) float64 { return st.elapsed(now).Seconds() },
-		func(bool, deskhand.Usage, float64) float64 { return 0 }, // nobody knows
+		func(deskhand.Usage, float64) float64 { return 0 }, // nobody knows
 		func(s float64) string {
 			return time.Duration(s * float64(time.Second)).Round(time.Millisecond).String()
 		},
 	},
 	{
-		"tokens", func(b deskhand.Budget) float64 { return float64(b.MaxTokens) },
+		"tokens", false, func(b deskhand.Budget) float64 { return float64(b.MaxTokens) },
 		func(st *State, _ time.Time) float64 { return float64(st.Task.Usage.Total()) },
-		func(_ bool, next deskhand.Usage, _ float64) float64 { return float64(next.Total()) },
+		func(next deskhand.Usage, _ float64) float64 { return float64(next.Total()) },
 		plural("token"),
 	},
 	{
-		"cost", func(b deskhand.Budget) float64 { return b.MaxCostUSD },
+		"cost", false, func(b deskhand.Budget) float64 { return b.MaxCostUSD },
 		func(st *State, _ time.Time) float64 { return st.Task.CostUSD },
-		func(_ bool, _ deskhand.Usage, usd float64) float64 { return usd },
+		func(_ deskhand.Usage, usd float64) float64 { return usd },
 		func(usd float64) string { return fmt.Sprintf("$%.4f", usd) },
 	},
 }
@@ -128,8 +124,8 @@ func plural(noun string) func(float64) string {
 func (a *Agent) over(st *State, turn bool, next deskhand.Usage) *deskhand.BudgetReached {
 	now, usd := a.now(), a.cost(next)
 	for _, b := range bounds {
-		s := deskhand.Spending{Bound: b.name, Limit: b.limit(st.Task.Budget), Spent: b.spent(st, now), Estimate: b.next(turn, next, usd)}
-		if s.Limit <= 0 || s.Spent < s.Limit && s.Spent+s.Estimate <= s.Limit {
+		s := deskhand.Spending{Bound: b.name, Limit: b.limit(st.Task.Budget), Spent: b.spent(st, now), Estimate: b.next(next, usd)}
+		if b.turns && !turn || s.Limit <= 0 || s.Spent < s.Limit && s.Spent+s.Estimate <= s.Limit {
 			continue
 		}
 		text := fmt.Sprintf("The limit of %s was reached", b.words(s.Limit))

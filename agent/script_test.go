@@ -35,6 +35,9 @@ var update = flag.Bool("update", false, "write what happened into testdata")
 //	               (TOOLSET "-" for none), "broken ID NAME INPUT", "raw JSON", "stop REASON",
 //	               "takes D", "tokens INPUT OUTPUT", "fail STATUS", "hang" (until stopped)
 //	-- event --    what somebody else appends before the next turn, like before
+//	-- check --    one look at the task's criteria: "FINDING evidence" a line, a
+//	               criterion each, perhaps after "ask" (a model, for the next
+//	               reply); or "broken"
 //	-- parked --   what somebody appends once the task waits or its budget is
 //	               spent, so that it goes on; perhaps nothing
 //	-- want --     what was journaled, the outcome, and the requests
@@ -50,6 +53,7 @@ type script struct {
 	replies []string
 	others  map[int][]string // by how many replies came before
 	parked  [][]string
+	checks  [][]string
 	sent    []string // requests, rendered
 	ran     []string
 	deltas  int
@@ -106,6 +110,8 @@ func play(t *testing.T, file string) {
 			s.replies = append(s.replies, string(f.Data))
 		case "event":
 			s.others[len(s.replies)] = lines
+		case "check":
+			s.checks = append(s.checks, lines)
 		case "parked":
 			s.parked = append(s.parked, nil)
 			if text := strings.TrimSpace(string(f.Data)); text != "" {
@@ -170,8 +176,8 @@ func (s *script) run(before []string) string {
 			s.parked, out.Status = s.parked[1:], deskhand.Running
 		}
 	}
-	if len(s.replies) > 0 || len(s.parked) > 0 {
-		s.t.Errorf("%d replies were not asked for, and the task was not parked %d times", len(s.replies), len(s.parked))
+	if len(s.replies) > 0 || len(s.parked) > 0 || len(s.checks) > 0 {
+		s.t.Errorf("%d replies were not asked for, %d answers not needed, %d checks not made", len(s.replies), len(s.parked), len(s.checks))
 	}
 	var b strings.Builder
 	for _, e := range s.journal.events[given:] {
@@ -223,7 +229,7 @@ func (s *script) agent() *Agent {
 	set, err := tool.NewSet(observing{computer}, browser, bash)
 	s.must(err)
 	return &Agent{
-		Model: s, Tools: set, Journal: s.journal, Blobs: s.blobs,
+		Model: s, Tools: set, Journal: s.journal, Blobs: s.blobs, Check: s.look,
 		Gate: func(c deskhand.Call) deskhand.Verdict {
 			if o, ok := s.gate[c.Name]; ok {
 				return deskhand.Verdict{Outcome: o, Rule: "script", Reason: "The script says so."}

@@ -28,8 +28,10 @@ type State struct {
 	cut      int             // replies in a row that ended at the limit of tokens
 	botched  int             // replies in a row that were unusable
 	meter    meter
-	active   time.Duration // spent running, up to since
-	since    time.Time     // running since then; zero: it is not running
+	checked  *deskhand.OutcomeChecked // since the last reply
+	rechecks int                      // failed checks that went back to the model, since a person spoke last
+	active   time.Duration            // spent running, up to since
+	since    time.Time                // running since then; zero: it is not running
 }
 
 // call is one call of the last reply and how far it came.
@@ -74,6 +76,7 @@ var folds = map[deskhand.Kind]func(*State, deskhand.Event) error{
 	deskhand.KindNote:            with((*State).note),
 	deskhand.KindModelConsulted:  with((*State).consulted),
 	deskhand.KindBudgetNear:      with((*State).near),
+	deskhand.KindOutcomeChecked:  with((*State).outcome),
 	deskhand.KindBudgetRaised:    with((*State).raised),
 }
 
@@ -129,7 +132,7 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	st.messages = st.Messages()
 	st.texts, st.sealed = st.texts[st.sealed:], 0
 	st.unusable = r.unusable(st.ids)
-	st.calls = nil
+	st.calls, st.checked = nil, nil
 	for _, c := range r.calls {
 		st.ids[c.ID] = true
 		if raw, ok := d.Malformed[c.ID]; ok {
@@ -202,6 +205,7 @@ func (st *State) finished(_ deskhand.Event, d deskhand.CallFinished) error {
 
 func (st *State) human(_ deskhand.Event, d deskhand.HumanMessage) error {
 	st.texts = append(st.texts, d.Text)
+	st.rechecks = 0
 	return nil
 }
 

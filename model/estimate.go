@@ -53,6 +53,9 @@ func (m Message) Tokens() int64 {
 // Tokens returns about how many tokens the block has.
 func (b Block) Tokens() int64 {
 	n := textTokens(len(b.Text))
+	if b.Image != nil {
+		n += int64(ImageTokens(b.Image.Size))
+	}
 	for _, c := range b.Result.Content {
 		if c.Image != nil {
 			n += int64(ImageTokens(c.Image.Size))

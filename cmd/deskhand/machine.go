@@ -13,7 +13,6 @@ import (
 	"github.com/deskhand/deskhand/guest/stack"
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
-	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
@@ -23,9 +22,6 @@ import (
 func guestMain(args []string, stdin io.Reader, stderr io.Writer) int {
 	return guest.Main(args, stdin, stderr, stack.Open)
 }
-
-// placed is a computer whose sandbox can be looked into.
-type placed interface{ Sandbox() sandbox.Sandbox }
 
 // computers makes the computers of this process's tasks.
 type computers struct {
