@@ -93,6 +93,9 @@ func (a *Agent) Turn(ctx context.Context, st *State) (Outcome, error) {
 	if st.claimed() { // and the runtime ended before anybody looked
 		return a.conclude(ctx, st)
 	}
+	if out, err := a.unstick(ctx, st); err != nil || out.Status != deskhand.Running {
+		return out, err
+	}
 	if out, err := a.budget(ctx, st); err != nil || out.Status != deskhand.Running {
 		return out, err
 	}

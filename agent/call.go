@@ -209,7 +209,7 @@ func (a *Agent) observe(ctx context.Context, st *State, i int, res deskhand.Resu
 // clean makes a result one that the API takes: no empty texts, and an error
 // with nothing but text.
 func clean(r deskhand.Result) deskhand.Result {
-	out := deskhand.Result{IsError: r.IsError}
+	out := deskhand.Result{IsError: r.IsError, Effect: r.Effect}
 	for _, c := range r.Content {
 		if c.Text != "" || c.Image != nil && !r.IsError {
 			out.Content = append(out.Content, c)

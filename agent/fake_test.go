@@ -60,6 +60,23 @@ func (s *script) answer(ctx context.Context, name, standard string) (deskhand.Re
 	switch word {
 	case "text":
 		return deskhand.Text(rest), nil
+	case "none": // a click that drew nothing
+		return deskhand.Result{Content: deskhand.Text(rest).Content, Effect: deskhand.EffectNone}, nil
+	case "some":
+		return deskhand.Result{Content: deskhand.Text(rest).Content, Effect: deskhand.EffectSome}, nil
+	case "slow":
+		s.clock = s.clock.Add(3 * time.Second)
+		return deskhand.Text(rest), nil
+	case "look":
+		return deskhand.Result{Content: []deskhand.Content{picture}, Effect: deskhand.EffectLook}, nil
+	case "look-new", "new": // something else each time
+		s.pictures++
+		picture.Image.Data = fmt.Appendf(nil, "picture %d", s.pictures)
+		r := deskhand.Result{Content: []deskhand.Content{{Text: "Clicked."}, picture}, Effect: deskhand.EffectSome}
+		if word == "look-new" {
+			r = deskhand.Result{Content: []deskhand.Content{picture}, Effect: deskhand.EffectLook}
+		}
+		return r, nil
 	case "nothing":
 		return deskhand.Result{}, nil
 	case "picture":

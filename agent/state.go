@@ -28,6 +28,7 @@ type State struct {
 	cut      int             // replies in a row that ended at the limit of tokens
 	botched  int             // replies in a row that were unusable
 	meter    meter
+	watch    watch
 	checked  *deskhand.OutcomeChecked // since the last reply
 	rechecks int                      // failed checks that went back to the model, since a person spoke last
 	active   time.Duration            // spent running, up to since
@@ -75,6 +76,7 @@ var folds = map[deskhand.Kind]func(*State, deskhand.Event) error{
 	deskhand.KindHumanMessage:    with((*State).human),
 	deskhand.KindNote:            with((*State).note),
 	deskhand.KindModelConsulted:  with((*State).consulted),
+	deskhand.KindStuckNoticed:    with((*State).stuck),
 	deskhand.KindBudgetNear:      with((*State).near),
 	deskhand.KindOutcomeChecked:  with((*State).outcome),
 	deskhand.KindBudgetRaised:    with((*State).raised),
@@ -114,6 +116,9 @@ func (st *State) status(e deskhand.Event, d deskhand.TaskStatus) error {
 	st.since = time.Time{}
 	if d.To == deskhand.Running {
 		st.since = e.Time
+	}
+	if d.From.Ended() { // somebody wants it to go on after all
+		st.watch = watch{}
 	}
 	return nil
 }
@@ -199,7 +204,12 @@ func (st *State) started(_ deskhand.Event, d deskhand.CallStarted) error {
 
 func (st *State) finished(_ deskhand.Event, d deskhand.CallFinished) error {
 	c := st.find(d.CallID)
+	was := st.open()
 	c.result, c.observed = &d.Result, d.Observed
+	st.watch.took += time.Duration(d.DurationMS) * time.Millisecond
+	if was >= 0 && st.open() < 0 {
+		st.watch.turn(st.calls, keep(st.Task.Guard))
+	}
 	return nil
 }
 

@@ -68,6 +68,7 @@ type Computer struct {
 	mu      sync.Mutex
 	scale   deskhand.Scale // zero until the display was first asked for its size
 	frame   uint64         // content shown to the model last; 0 before the first picture
+	known   uint64         // content that was there at the last look or wait; 0 before the first
 	settled time.Time      // when the display was last seen to be still
 }
 
@@ -117,7 +118,11 @@ func (c *Computer) perform(ctx context.Context, m member, a args) (deskhand.Resu
 	}
 	act := actions[m.action]
 	if act.special != nil {
-		return act.special(ctx, c, a)
+		r, err := act.special(ctx, c, a)
+		if act.looks && err == nil {
+			r.Effect = deskhand.EffectLook
+		}
+		return r, err
 	}
 	input, err := act.input(c.scale, a)
 	if err != nil {
@@ -126,13 +131,25 @@ func (c *Computer) perform(ctx context.Context, m member, a args) (deskhand.Resu
 	return c.apply(ctx, input, a.fill(act.done))
 }
 
-// apply has the desktop perform input and waits for what comes of it.
+// apply has the desktop perform input and waits for what comes of it. Whether
+// something was drawn since the last look is told to the runtime; that nothing
+// was, only of clicks and drags: typing may rightly show nothing.
 func (c *Computer) apply(ctx context.Context, input desktop.Action, done string) (deskhand.Result, error) {
+	wait := c.config.Settle
+	wait.Since = c.known
 	if err := c.desktop.Input(ctx, input); err != nil {
 		return deskhand.Result{}, err
 	}
-	c.settle(ctx, c.config.Settle)
-	return deskhand.Text(done), nil
+	s, err := c.settle(ctx, wait)
+	r := deskhand.Text(done)
+	switch {
+	case err != nil || wait.Since == 0:
+	case s.Changed:
+		r.Effect = deskhand.EffectSome
+	case input.Kind == desktop.Click || input.Kind == desktop.Drag:
+		r.Effect = deskhand.EffectNone
+	}
+	return r, nil
 }
 
 // measure learns the size of the display, once.
@@ -154,12 +171,16 @@ func (c *Computer) measure(ctx context.Context) error {
 // settle waits until the display is still, within bounds. The action before it
 // was performed, whatever becomes of the wait; a display that is gone will say
 // so at the next call.
-func (c *Computer) settle(ctx context.Context, wait desktop.Wait) {
+func (c *Computer) settle(ctx context.Context, wait desktop.Wait) (desktop.Settled, error) {
 	s, err := c.desktop.Settle(ctx, wait)
-	c.settled = time.Time{}
+	c.settled, c.known = time.Time{}, 0
+	if err == nil {
+		c.known = s.Frame
+	}
 	if err == nil && s.Quiet {
 		c.settled = time.Now()
 	}
+	return s, err
 }
 
 func failure(text string) deskhand.Result {
