@@ -68,7 +68,7 @@ type Computer struct {
 	mu      sync.Mutex
 	scale   deskhand.Scale // zero until the display was first asked for its size
 	frame   uint64         // content shown to the model last; 0 before the first picture
-	known   uint64         // content that was there at the last look or wait; 0 before the first
+	since   uint64         // content after the last input, or of the first picture; 0 before either
 	settled time.Time      // when the display was last seen to be still
 }
 
@@ -132,15 +132,17 @@ func (c *Computer) perform(ctx context.Context, m member, a args) (deskhand.Resu
 }
 
 // apply has the desktop perform input and waits for what comes of it. Whether
-// something was drawn since the last look is told to the runtime; that nothing
-// was, only of clicks and drags: typing may rightly show nothing.
+// something was drawn since the last input is told to the runtime, so that what
+// comes late counts too; that nothing was, only of clicks and drags: typing may
+// rightly show nothing.
 func (c *Computer) apply(ctx context.Context, input desktop.Action, done string) (deskhand.Result, error) {
 	wait := c.config.Settle
-	wait.Since = c.known
+	wait.Since = c.since
 	if err := c.desktop.Input(ctx, input); err != nil {
 		return deskhand.Result{}, err
 	}
 	s, err := c.settle(ctx, wait)
+	c.since = s.Frame // 0 when it could not be told
 	r := deskhand.Text(done)
 	switch {
 	case err != nil || wait.Since == 0:
@@ -173,10 +175,7 @@ func (c *Computer) measure(ctx context.Context) error {
 // so at the next call.
 func (c *Computer) settle(ctx context.Context, wait desktop.Wait) (desktop.Settled, error) {
 	s, err := c.desktop.Settle(ctx, wait)
-	c.settled, c.known = time.Time{}, 0
-	if err == nil {
-		c.known = s.Frame
-	}
+	c.settled = time.Time{}
 	if err == nil && s.Quiet {
 		c.settled = time.Now()
 	}

@@ -26,7 +26,8 @@ func TestEffect(t *testing.T) {
 	effect("left_click_drag", `{"start_coordinate":[10,10],"coordinate":[20,20]}`, deskhand.EffectNone)
 	effect("key", `{"text":"ctrl+c"}`, "")
 	effect("zoom", `{"region":[0,0,100,100]}`, deskhand.EffectLook)
-	d.Paint(0, 0, 10, 10, 0xff0000) // as a program that reacts does
+	d.Paint(0, 0, 10, 10, 0xff0000) // as a program that reacts late does
+	effect("screenshot", `{}`, deskhand.EffectLook)
 	effect("left_click", `{"coordinate":[10,10]}`, deskhand.EffectSome)
 	effect("left_click", `{"coordinate":[10,10]}`, deskhand.EffectNone)
 	d.Paint(0, 0, 10, 10, 0x00ff00)

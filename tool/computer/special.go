@@ -53,7 +53,10 @@ func (c *Computer) show(ctx context.Context, since uint64) ([]deskhand.Content, 
 	if err != nil {
 		return nil, err
 	}
-	c.frame, c.known = picture.Frame, picture.Frame
+	c.frame = picture.Frame
+	if c.since == 0 {
+		c.since = picture.Frame
+	}
 	if picture.Unchanged {
 		return []deskhand.Content{{Text: unchanged}}, nil
 	}
