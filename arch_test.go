@@ -61,6 +61,7 @@ var owner = map[string]string{
 	"github.com/klauspost/compress":          "internal/frame",
 	"golang.org/x/image":                     "tool/editor",
 	"golang.org/x/tools":                     "model/script",
+	"go.yaml.in/yaml":                        "tool/skill",
 	"github.com/google/jsonschema-go":        "tool",
 	"github.com/coder/websocket":             "test/fidelity",
 	"golang.org/x/sys":                       "*", // the kernel's own words

@@ -39,7 +39,7 @@ func (st *State) near(_ deskhand.Event, d deskhand.BudgetNear) error {
 		st.meter.warned = map[string]float64{}
 	}
 	st.meter.warned[d.Bound] = d.Limit
-	st.texts = append(st.texts, d.Text)
+	st.tell(d.Text)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func (st *State) outcome(_ deskhand.Event, d deskhand.OutcomeChecked) error {
 	st.checked = &d
 	if d.Again {
 		st.rechecks++
-		st.texts = append(st.texts, d.Text)
+		st.tell(d.Text)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func (a *Agent) unlooked(ctx context.Context, st *State, err error) (Outcome, er
 	case errors.As(err, &lost):
 		return Outcome{}, lost.error
 	case ctx.Err() != nil:
-		return stopped(ctx), nil
+		return stopped(ctx), nil //nolint:nilerr // the outcome says why
 	}
 	return Outcome{Status: deskhand.Failed, Reason: "The outcome could not be checked: " + sentence(err), Result: st.Result}, nil
 }

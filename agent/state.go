@@ -214,14 +214,16 @@ func (st *State) finished(_ deskhand.Event, d deskhand.CallFinished) error {
 }
 
 func (st *State) human(_ deskhand.Event, d deskhand.HumanMessage) error {
-	st.texts = append(st.texts, d.Text)
+	st.tell(d.Text)
 	st.rechecks = 0
 	return nil
 }
 
+func (st *State) tell(text string) { st.texts = append(st.texts, text) }
+
 func (st *State) note(_ deskhand.Event, d deskhand.Note) error {
 	if d.ToModel {
-		st.texts = append(st.texts, d.Text)
+		st.tell(d.Text)
 	}
 	return nil
 }

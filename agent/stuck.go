@@ -199,7 +199,7 @@ func (a *Agent) unstick(ctx context.Context, st *State) (Outcome, error) {
 
 func (st *State) stuck(_ deskhand.Event, d deskhand.StuckNoticed) error {
 	if d.Step == deskhand.StepTell {
-		st.texts = append(st.texts, d.Text)
+		st.tell(d.Text)
 	}
 	st.watch = watch{step: st.watch.step + 1, shown: st.watch.shown}
 	return nil

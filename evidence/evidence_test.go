@@ -101,7 +101,7 @@ func TestFilesAndCommands(t *testing.T) {
 		"file:" + dir:                                              {deskhand.Verified, "is a folder"},
 		"file:" + file + "x":                                       {deskhand.Refuted, "does not exist"},
 		"file:" + file + "~Gr.ße":                                  {deskhand.Verified, `has "Grüße" at byte 0`},
-		"file:" + file + "~^end$":                              {deskhand.Verified, `has "end" at byte`},
+		"file:" + file + "~^end$":                                  {deskhand.Verified, `has "end" at byte`},
 		"file:" + file + "~gone":                                   {deskhand.Refuted, "nothing in it matches"},
 		"file:" + dir + "~x":                                       {deskhand.Refuted, "is not a file"},
 		"file:" + file + "=sha256:" + hash:                         {deskhand.Verified, "exactly the 16 bytes"},

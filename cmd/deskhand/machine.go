@@ -13,9 +13,11 @@ import (
 	"github.com/deskhand/deskhand/guest/stack"
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/tool"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
+	"github.com/deskhand/deskhand/tool/skill"
 )
 
 // guestMain is the guest program with the display stack.
@@ -25,16 +27,17 @@ func guestMain(args []string, stdin io.Reader, stderr io.Writer) int {
 
 // computers makes the computers of this process's tasks.
 type computers struct {
-	app  *app
-	info model.Info
-	keep bool
+	app    *app
+	info   model.Info
+	keep   bool
+	skills []skill.Skill
 }
 
 func (a *app) computers(p plan) engine.Computers {
 	if p.task.Sandbox == string(machine.None) {
 		loudly(a.stderr)
 	}
-	return computers{a, p.info, p.keep}
+	return computers{a, p.info, p.keep, p.skills}
 }
 
 // loudly warns of a desktop without walls.
@@ -49,6 +52,9 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 		Computer: computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)},
 		Bash:     bash.Config{Version: c.info.Bash},
 		Editor:   editor.Config{Version: c.info.Editor},
+	}
+	if len(c.skills) > 0 {
+		cfg.Tools = []tool.Tool{skill.New(c.skills)}
 	}
 	if c.keep {
 		return c.kept(ctx, t, cfg)

@@ -19,6 +19,7 @@ import (
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
+	"github.com/deskhand/deskhand/tool/skill"
 )
 
 // plan is a run that was checked as far as that is possible before anything
@@ -30,6 +31,7 @@ type plan struct {
 	script *scriptFile   // plays instead of a model; nil: the API
 	api    claude.Config // where to ask, when there is no script
 	keep   bool
+	skills []skill.Skill
 	demo   bool // the task is the demonstration, which has criteria of its own
 }
 
@@ -73,6 +75,9 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if p.task.System, err = systemText(c.System); err != nil {
 		return plan{}, err
 	}
+	if err := c.readSkills(a, &p); err != nil {
+		return p, err
+	}
 	if err := c.chooseModel(a, &p); err != nil {
 		return p, err
 	}
@@ -101,7 +106,7 @@ func (c *runCmd) unsupported() []error {
 		used bool
 		name string
 	}{
-		{c.Display != "", "--display"}, {len(c.Allow) > 0, "--allow"}, {len(c.Skill) > 0, "--skill"},
+		{c.Display != "", "--display"}, {len(c.Allow) > 0, "--allow"},
 		{c.MCPConfig != "", "--mcp-config"}, {len(c.Secret) > 0, "--secret"}, {c.Sandbox == "oci", "--sandbox oci"},
 		{c.Permission != "trust", "--permission " + c.Permission},
 	} {
@@ -165,6 +170,27 @@ func systemText(path string) (string, error) {
 		err = usage("%q is not text in UTF-8: give --system a text file", path)
 	}
 	return string(data), err
+}
+
+// readSkills reads the skills of the state directory and of the command line,
+// and adds them to the system prompt.
+func (c *runCmd) readSkills(a *app, p *plan) error {
+	home, err := a.homePath()
+	if err != nil {
+		return err
+	}
+	dirs, err := skill.In(filepath.Join(home, "skills"))
+	if err != nil {
+		return err
+	}
+	if p.skills, err = skill.LoadAll(append(dirs, c.Skill...)); err != nil {
+		return usage("--skill: %s", err)
+	}
+	for _, s := range p.skills {
+		p.task.Skills = append(p.task.Skills, s.Dir)
+	}
+	p.task.System = strings.TrimSpace(strings.TrimSpace(p.task.System) + "\n\n" + skill.Listing(p.skills))
+	return nil
 }
 
 // readFile reads a file that a flag names.

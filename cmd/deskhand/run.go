@@ -30,7 +30,7 @@ type runCmd struct {
 	Rechecks    int            `default:"1" placeholder:"N" help:"How often a check that failed goes back to the model (default 1)."`
 	Effort      string         `placeholder:"LEVEL" help:"How much the model thinks (default: the model's own)."`
 	System      string         `placeholder:"FILE" help:"File with text to add to the system prompt."`
-	Skill       []string       `sep:"none" placeholder:"DIR" help:"A skill (not yet)."`
+	Skill       []string       `sep:"none" placeholder:"DIR" help:"Folder of a skill (SKILL.md) that the model may read; may be given more than once. Those in the state directory's skills are always there."`
 	MCPConfig   string         `name:"mcp-config" placeholder:"FILE" help:"Connectors (not yet)."`
 	Secret      []string       `sep:"none" placeholder:"NAME" help:"A secret the desktop may use (not yet)."`
 	Output      string         `default:"text" enum:"text,json,stream-json" placeholder:"FORM" help:"text, json (one object at the end) or stream-json (one event per line)."`

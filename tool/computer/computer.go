@@ -141,11 +141,11 @@ func (c *Computer) apply(ctx context.Context, input desktop.Action, done string)
 	if err := c.desktop.Input(ctx, input); err != nil {
 		return deskhand.Result{}, err
 	}
-	s, err := c.settle(ctx, wait)
-	c.since = s.Frame // 0 when it could not be told
+	s := c.settle(ctx, wait)
+	c.since = s.Frame
 	r := deskhand.Text(done)
 	switch {
-	case err != nil || wait.Since == 0:
+	case wait.Since == 0 || s.Frame == 0: // it cannot be told
 	case s.Changed:
 		r.Effect = deskhand.EffectSome
 	case input.Kind == desktop.Click || input.Kind == desktop.Drag:
@@ -172,14 +172,17 @@ func (c *Computer) measure(ctx context.Context) error {
 
 // settle waits until the display is still, within bounds. The action before it
 // was performed, whatever becomes of the wait; a display that is gone will say
-// so at the next call.
-func (c *Computer) settle(ctx context.Context, wait desktop.Wait) (desktop.Settled, error) {
+// so at the next call, and nothing was seen of it.
+func (c *Computer) settle(ctx context.Context, wait desktop.Wait) desktop.Settled {
 	s, err := c.desktop.Settle(ctx, wait)
 	c.settled = time.Time{}
-	if err == nil && s.Quiet {
+	if err != nil {
+		return desktop.Settled{}
+	}
+	if s.Quiet {
 		c.settled = time.Now()
 	}
-	return s, err
+	return s
 }
 
 func failure(text string) deskhand.Result {

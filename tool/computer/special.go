@@ -45,7 +45,7 @@ func (c *Computer) observe(ctx context.Context) ([]deskhand.Content, error) {
 // content that needs no picture; 0 always takes one.
 func (c *Computer) show(ctx context.Context, since uint64) ([]deskhand.Content, error) {
 	if time.Since(c.settled) > c.config.Settle.Quiet {
-		_, _ = c.settle(ctx, desktop.Wait{Quiet: c.config.Settle.Quiet, Limit: c.config.Settle.Limit})
+		c.settle(ctx, desktop.Wait{Quiet: c.config.Settle.Quiet, Limit: c.config.Settle.Limit})
 	}
 	picture, err := c.desktop.Screen(ctx, desktop.Shot{
 		Size: c.scale.Model, Format: c.config.Format, Quality: c.config.Quality, Cursor: true, Since: since,
