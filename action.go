@@ -19,7 +19,19 @@ type Call struct {
 type Result struct {
 	Content []Content `json:"content"`
 	IsError bool      `json:"is_error,omitempty"`
+	Effect  Effect    `json:"effect,omitempty"`
 }
+
+// Effect is what a call did to its world, as far as its tool can tell; empty
+// when it cannot. It is for the runtime, and the model is not told.
+type Effect string
+
+// The effects.
+const (
+	EffectNone Effect = "none" // it was to do something that can be seen, and nothing was drawn
+	EffectSome Effect = "some" // something was drawn after it
+	EffectLook Effect = "look" // it only looked or waited
+)
 
 // Content is a piece of a Result: a text, or an image, never both.
 type Content struct {

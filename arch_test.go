@@ -28,6 +28,7 @@ var allow = map[string]string{
 	"tool/computer": "desktop",
 	"tool/bash":     "sandbox",
 	"tool/editor":   "sandbox",
+	"evidence":      "sandbox desktop model",                    // looks at files, programs and the screen, and has a model look
 	"sandbox/bwrap": "sandbox/remote",                           // the walls; what is inside is reached through the guest
 	"guest":         "desktop desktop/x11 sandbox sandbox/host", // the program inside
 	"guest/stack":   "desktop desktop/x11",                      // drives the display it builds
@@ -36,11 +37,11 @@ var allow = map[string]string{
 	"engine":        "agent store tool",
 	"engine/local":  "agent model policy store tool",
 
-	"engine/enginetest": "model store tool", // the fakes that its suite plays with
+	"engine/enginetest": "agent model store tool", // the fakes that its suite plays with
 
 	"transcript": "", // reads events; the terminal, the page and later the server show what it folds
 
-	"demo":  "sandbox",
+	"demo":  "",
 	"bench": "*", // measures every layer beside its peers
 	"e2e":   "*", // drives the built binary
 
@@ -60,6 +61,7 @@ var owner = map[string]string{
 	"github.com/klauspost/compress":          "internal/frame",
 	"golang.org/x/image":                     "tool/editor",
 	"golang.org/x/tools":                     "model/script",
+	"go.yaml.in/yaml":                        "tool/skill",
 	"github.com/google/jsonschema-go":        "tool",
 	"github.com/coder/websocket":             "test/fidelity",
 	"golang.org/x/net":                       "sandbox/egress",

@@ -23,7 +23,12 @@ const (
 	KindApprovalAsked   Kind = "approval.asked"   // ApprovalAsked
 	KindApprovalDecided Kind = "approval.decided" // Decision
 	KindHumanMessage    Kind = "human.message"    // HumanMessage
+	KindModelConsulted  Kind = "model.consulted"  // ModelConsulted
+	KindBudgetNear      Kind = "budget.near"      // BudgetNear
 	KindBudgetReached   Kind = "budget.reached"   // BudgetReached
+	KindBudgetRaised    Kind = "budget.raised"    // BudgetRaised
+	KindStuckNoticed    Kind = "stuck.noticed"    // StuckNoticed
+	KindOutcomeChecked  Kind = "outcome.checked"  // OutcomeChecked
 	KindNetworkJudged   Kind = "network.judged"   // NetworkJudged
 	KindNote            Kind = "note"             // Note
 )
@@ -86,7 +91,7 @@ type TaskStatus struct {
 	From   Status `json:"from"`
 	To     Status `json:"to"`
 	Reason string `json:"reason,omitempty"` // one sentence
-	Result string `json:"result,omitempty"` // with Done: the model's last words
+	Result string `json:"result,omitempty"` // the model's last words, when it said that it is done
 }
 
 // TurnStarted is written before a request is sent.
@@ -165,10 +170,71 @@ type HumanMessage struct {
 	Text string `json:"text"`
 }
 
-// BudgetReached says which bound of the Budget stopped the task.
+// ModelConsulted is a request beside the conversation, answered. What it took
+// counts to the task's budget like everything else.
+type ModelConsulted struct {
+	Why        string  `json:"why"` // what for, in a few words
+	Model      string  `json:"model"`
+	Reply      string  `json:"reply"` // its text and calls, for people
+	Usage      Usage   `json:"usage"`
+	CostUSD    float64 `json:"cost_usd"`
+	DurationMS int64   `json:"duration_ms"`
+	RequestID  string  `json:"request_id,omitempty"`
+}
+
+// Spending is how a task stands to one bound of its Budget. Amounts are in the
+// bound's own unit: turns, seconds, tokens or US dollars.
+type Spending struct {
+	Bound    string  `json:"bound"` // "turns", "time", "tokens" or "cost"
+	Limit    float64 `json:"limit"`
+	Spent    float64 `json:"spent"`
+	Estimate float64 `json:"estimate,omitempty"` // what the next request takes at least
+}
+
+// BudgetNear says that most of a bound is spent. Text is told to the model.
+type BudgetNear struct {
+	Spending
+	Text string `json:"text"`
+}
+
+// BudgetReached says which bound of the Budget the next request would break.
+// The task is parked; BudgetRaised lets it go on.
 type BudgetReached struct {
-	Bound string `json:"bound"` // "turns", "time" or "cost"
-	Text  string `json:"text"`  // one sentence for a person
+	Spending
+	Text string `json:"text"` // one sentence for a person
+}
+
+// BudgetRaised is a person's new Budget, in place of the one before.
+type BudgetRaised struct {
+	Budget Budget `json:"budget"`
+	By     string `json:"by"`
+}
+
+// Step is what is done about a task that goes in circles.
+type Step string
+
+// The steps, in the order they are taken.
+const (
+	StepTell Step = "tell" // the model is told
+	StepAsk  Step = "ask"  // a person is asked; the task is parked
+	StepStop Step = "stop" // the task has failed
+)
+
+// StuckNoticed says that a task goes in circles, and what is done about it.
+type StuckNoticed struct {
+	Watch string `json:"watch"` // "identical", "cycle", "clicks" or "idle"; see Guard
+	Count int    `json:"count"` // how often it was seen
+	Step  Step   `json:"step"`
+	Text  string `json:"text"` // what was observed; told to the model with StepTell, else to a person
+}
+
+// OutcomeChecked is a look at the task's criteria after the model said that it
+// is done.
+type OutcomeChecked struct {
+	Finding Finding   `json:"finding"`
+	Items   []Checked `json:"items"`
+	Again   bool      `json:"again,omitempty"` // it failed, and the model is told and goes on
+	Text    string    `json:"text,omitempty"`  // with Again: what the model is told
 }
 
 // NetworkJudged is what the way out of the sandbox said of a connection. The

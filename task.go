@@ -37,7 +37,7 @@ const (
 	Queued    Status = "queued"    // stored, not yet driven
 	Running   Status = "running"   // a driver takes turns
 	Waiting   Status = "waiting"   // parked until a person answers
-	Exhausted Status = "exhausted" // a budget was reached
+	Exhausted Status = "exhausted" // parked until a person raises the budget that was reached
 	Done      Status = "done"      // the model ended its turn with a result
 	Failed    Status = "failed"    // it cannot go on; the reason is in the journal
 	Stopped   Status = "stopped"   // a person stopped or refused it
@@ -77,18 +77,37 @@ type Task struct {
 	Sandbox    string    `json:"sandbox"`         // "bwrap" or "none"
 	Allow      []string  `json:"allow,omitempty"` // hosts that the desktop may reach; none: no network
 	Budget     Budget    `json:"budget"`
-	Result     string    `json:"result,omitempty"` // the model's last words
-	Turns      int       `json:"turns"`
-	Calls      int       `json:"calls"`
-	Usage      Usage     `json:"usage"`
-	CostUSD    float64   `json:"cost_usd"`
+
+	Criteria []Criterion `json:"criteria,omitempty"` // what must be so at the end
+	Guard    Guard       `json:"guard,omitzero"`
+	Skills   []string    `json:"skills,omitempty"` // folders of the skills that System lists
+
+	Result  string  `json:"result,omitempty"` // the model's last words
+	Turns   int     `json:"turns"`
+	Calls   int     `json:"calls"`
+	Usage   Usage   `json:"usage"`
+	CostUSD float64 `json:"cost_usd"`
+	Finding Finding `json:"finding,omitempty"` // of the last look at Criteria; empty: none was taken
 }
 
-// Budget bounds a task. A zero field is no bound.
+// Budget bounds a task and everything that it starts. A zero field is no bound.
 type Budget struct {
-	MaxTurns   int           `json:"max_turns,omitempty"`
-	MaxTime    time.Duration `json:"max_time_ns,omitempty"`
+	MaxTurns   int           `json:"max_turns,omitempty"`   // replies in the conversation
+	MaxTime    time.Duration `json:"max_time_ns,omitempty"` // spent running, not waiting for a person
+	MaxTokens  int64         `json:"max_tokens,omitempty"`  // of all requests and replies, cached ones too
 	MaxCostUSD float64       `json:"max_cost_usd,omitempty"`
+}
+
+// Guard says how long a task may go in circles before the model is told, then a
+// person asked, then the task ended, and how often a failed check of the
+// outcome goes back to the model. A zero field is the default of package agent;
+// a negative one switches that watch off.
+type Guard struct {
+	Identical int `json:"identical,omitempty"` // turns in a row with the same calls and the same results
+	Cycles    int `json:"cycles,omitempty"`    // times around the same short cycle of turns
+	Clicks    int `json:"clicks,omitempty"`    // clicks in a row after which nothing was drawn
+	Idle      int `json:"idle,omitempty"`      // turns without progress
+	Rechecks  int `json:"rechecks,omitempty"`  // failed checks that the model may answer
 }
 
 // Usage counts tokens. Total input is the sum of Input, CacheRead and CacheWrite
@@ -100,6 +119,9 @@ type Usage struct {
 	CacheWrite   int64 `json:"cache_creation_input_tokens"`              // both lifetimes
 	CacheWrite1h int64 `json:"cache_creation_1h_input_tokens,omitempty"` // the part of CacheWrite kept an hour
 }
+
+// Total returns all tokens: of prompts, cached or not, and of replies.
+func (u Usage) Total() int64 { return u.Input + u.CacheRead + u.CacheWrite + u.Output }
 
 // Add returns the sum of two counts.
 func (u Usage) Add(v Usage) Usage {

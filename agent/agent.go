@@ -44,6 +44,11 @@ type Agent struct {
 	Journal Journal
 	Blobs   Blobs
 
+	// Check looks at whether the criteria of a task are met, each by itself.
+	// Requests to a model go through ask. An error means that it could not look
+	// at all. Default: nothing can look.
+	Check func(ctx context.Context, t deskhand.Task, ask Ask) ([]deskhand.Checked, error)
+
 	Retry model.RetryConfig            // OnFailure is the agent's own
 	Cost  func(deskhand.Usage) float64 // US dollars; default: nothing costs anything
 	Delta func(deskhand.Event)         // gets each model.delta as it comes; default: they are dropped
@@ -56,7 +61,7 @@ type Outcome struct {
 	// is asked, else Exhausted, Done, Failed or Stopped. The caller records it.
 	Status deskhand.Status
 	Reason string // one sentence; empty with Running and Done
-	Result string // with Done: the model's last words
+	Result string // the model's last words, when it said that it is done
 }
 
 var goingOn = Outcome{Status: deskhand.Running}
@@ -85,8 +90,14 @@ func (a *Agent) Turn(ctx context.Context, st *State) (Outcome, error) {
 	if ctx.Err() != nil {
 		return stopped(ctx), nil
 	}
-	if b, over := a.budget(st); over {
-		return Outcome{Status: deskhand.Exhausted, Reason: b.Text}, a.append(ctx, st, deskhand.KindBudgetReached, b)
+	if st.claimed() { // and the runtime ended before anybody looked
+		return a.conclude(ctx, st)
+	}
+	if out, err := a.unstick(ctx, st); err != nil || out.Status != deskhand.Running {
+		return out, err
+	}
+	if out, err := a.budget(ctx, st); err != nil || out.Status != deskhand.Running {
+		return out, err
 	}
 	if err := a.speak(ctx, st); err != nil {
 		return Outcome{}, err
@@ -151,7 +162,7 @@ func (a *Agent) act(ctx context.Context, st *State) (Outcome, error) {
 	case st.silent > 0:
 		return goingOn, a.append(ctx, st, deskhand.KindNote, deskhand.Note{Text: goOn, ToModel: true})
 	case ends[st.stop]:
-		return Outcome{Status: deskhand.Done, Result: st.Result}, nil
+		return a.conclude(ctx, st)
 	case resend[st.stop], st.stop == "max_tokens" && st.cut <= maxCut && len(st.calls) > 0:
 		return a.answer(ctx, st)
 	case st.stop == "max_tokens" && st.cut <= maxCut:
@@ -162,20 +173,6 @@ func (a *Agent) act(ctx context.Context, st *State) (Outcome, error) {
 		return Outcome{Status: deskhand.Failed, Reason: faults[st.stop]}, nil
 	}
 	return Outcome{Status: deskhand.Failed, Reason: fmt.Sprintf("The model stopped for a reason that is not known here (%.60q).", st.stop)}, nil
-}
-
-// budget reports whether a bound of the task's budget was reached, and which.
-func (a *Agent) budget(st *State) (deskhand.BudgetReached, bool) {
-	b, t := st.Task.Budget, st.Task
-	switch spent := st.elapsed(a.now()); {
-	case b.MaxTurns > 0 && t.Turns >= b.MaxTurns:
-		return deskhand.BudgetReached{Bound: "turns", Text: fmt.Sprintf("The limit of %d turns was reached.", b.MaxTurns)}, true
-	case b.MaxTime > 0 && spent >= b.MaxTime:
-		return deskhand.BudgetReached{Bound: "time", Text: fmt.Sprintf("The time limit of %s was reached.", b.MaxTime)}, true
-	case b.MaxCostUSD > 0 && t.CostUSD >= b.MaxCostUSD:
-		return deskhand.BudgetReached{Bound: "cost", Text: fmt.Sprintf("The cost limit of $%.2f was reached ($%.4f spent).", b.MaxCostUSD, t.CostUSD)}, true
-	}
-	return deskhand.BudgetReached{}, false
 }
 
 func stopped(ctx context.Context) Outcome {

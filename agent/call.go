@@ -199,7 +199,7 @@ func (a *Agent) observe(ctx context.Context, st *State, i int, res deskhand.Resu
 	if !worked {
 		return nil
 	}
-	content, err := look(ctx, o)
+	content, err := observation(ctx, o)
 	if err != nil {
 		return []deskhand.Content{{Text: blind}}
 	}
@@ -209,7 +209,7 @@ func (a *Agent) observe(ctx context.Context, st *State, i int, res deskhand.Resu
 // clean makes a result one that the API takes: no empty texts, and an error
 // with nothing but text.
 func clean(r deskhand.Result) deskhand.Result {
-	out := deskhand.Result{IsError: r.IsError}
+	out := deskhand.Result{IsError: r.IsError, Effect: r.Effect}
 	for _, c := range r.Content {
 		if c.Text != "" || c.Image != nil && !r.IsError {
 			out.Content = append(out.Content, c)
@@ -268,7 +268,7 @@ func run(ctx context.Context, t tool.Tool, c deskhand.Call) (res deskhand.Result
 	return t.Run(ctx, c)
 }
 
-func look(ctx context.Context, o tool.Observer) (content []deskhand.Content, err error) {
+func observation(ctx context.Context, o tool.Observer) (content []deskhand.Content, err error) {
 	defer recovered("observe", &err)
 	return o.Observe(ctx)
 }

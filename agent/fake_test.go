@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/tool"
 )
 
@@ -59,6 +60,23 @@ func (s *script) answer(ctx context.Context, name, standard string) (deskhand.Re
 	switch word {
 	case "text":
 		return deskhand.Text(rest), nil
+	case "none": // a click that drew nothing
+		return deskhand.Result{Content: deskhand.Text(rest).Content, Effect: deskhand.EffectNone}, nil
+	case "some":
+		return deskhand.Result{Content: deskhand.Text(rest).Content, Effect: deskhand.EffectSome}, nil
+	case "slow":
+		s.clock = s.clock.Add(3 * time.Second)
+		return deskhand.Text(rest), nil
+	case "look":
+		return deskhand.Result{Content: []deskhand.Content{picture}, Effect: deskhand.EffectLook}, nil
+	case "look-new", "new": // something else each time
+		s.pictures++
+		picture.Image.Data = fmt.Appendf(nil, "picture %d", s.pictures)
+		r := deskhand.Result{Content: []deskhand.Content{{Text: "Clicked."}, picture}, Effect: deskhand.EffectSome}
+		if word == "look-new" {
+			r = deskhand.Result{Content: []deskhand.Content{picture}, Effect: deskhand.EffectLook}
+		}
+		return r, nil
 	case "nothing":
 		return deskhand.Result{}, nil
 	case "picture":
@@ -80,6 +98,37 @@ func (s *script) answer(ctx context.Context, name, standard string) (deskhand.Re
 	}
 	s.t.Fatalf("unknown answer %q", answer)
 	return deskhand.Result{}, nil
+}
+
+// look is the next look at the task's criteria.
+func (s *script) look(ctx context.Context, t deskhand.Task, ask Ask) ([]deskhand.Checked, error) {
+	if len(s.checks) == 0 {
+		s.t.Fatal("a check that the script does not have")
+	}
+	lines := s.checks[0]
+	s.checks = s.checks[1:]
+	var out []deskhand.Checked
+	for i, c := range t.Criteria {
+		line := lines[i]
+		if line == "broken" {
+			return nil, errors.New("The disk is gone.")
+		}
+		rest, asks := strings.CutPrefix(line, "ask ")
+		if asks {
+			req := model.Request{System: "judge", Messages: []model.Message{{Role: model.User, Blocks: []model.Block{{Text: c.Want}}}}}
+			if _, err := ask(ctx, "a look", req); err != nil {
+				s.checks = append([][]string{lines}, s.checks...) // it is made again
+				return nil, err
+			}
+		}
+		finding, evidence, _ := strings.Cut(rest, " ")
+		item := deskhand.Checked{Criterion: c, Finding: deskhand.Finding(finding), Evidence: evidence}
+		if asks {
+			item.Image = &deskhand.Image{MediaType: "image/png", Size: deskhand.Size{W: 1, H: 1}, Data: []byte("the screen")}
+		}
+		out = append(out, item)
+	}
+	return out, nil
 }
 
 // journal keeps events in memory, and can be made to fail.

@@ -12,9 +12,19 @@ import (
 	"github.com/deskhand/deskhand/model"
 )
 
-// reply sends one request, as often as Retry says, and records each attempt
-// that failed. What streams in is handed out as it comes, with its attempt.
+// reply sends the next request of the conversation. What streams in is handed
+// out as it comes, with its attempt.
 func (a *Agent) reply(ctx context.Context, st *State, turn int) (model.Reply, error) {
+	return a.send(ctx, st, turn, a.request(st), func(d model.Delta, attempt int) {
+		if a.Delta != nil {
+			a.Delta(a.event(st, deskhand.KindModelDelta, deskhand.ModelDelta{Text: d.Text, Thinking: d.Thinking, Attempt: attempt}))
+		}
+	})
+}
+
+// send sends one request, as often as Retry says, and records each attempt that
+// failed.
+func (a *Agent) send(ctx context.Context, st *State, turn int, req model.Request, delta func(model.Delta, int)) (model.Reply, error) {
 	attempt := 1
 	var lost error
 	retry := a.Retry
@@ -25,11 +35,11 @@ func (a *Agent) reply(ctx context.Context, st *State, turn int) (model.Reply, er
 		}))
 	}
 	on := func(d model.Delta) {
-		if a.Delta != nil {
-			a.Delta(a.event(st, deskhand.KindModelDelta, deskhand.ModelDelta{Text: d.Text, Thinking: d.Thinking, Attempt: attempt}))
+		if delta != nil {
+			delta(d, attempt)
 		}
 	}
-	reply, err := model.Retry(readable{a.Model}, retry).Reply(ctx, a.request(st), on)
+	reply, err := model.Retry(readable{a.Model}, retry).Reply(ctx, req, on)
 	if lost != nil {
 		return reply, &journalError{lost}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,11 +31,18 @@ var update = flag.Bool("update", false, "write what happened into testdata")
 //	               a line (see answers); "observe answer" for what is seen after
 //	               a batch. Default: text ok, observe nothing
 //	-- single --   the computer is one tool that is called by its own name
+//	-- short --    of what was journaled, only what the runtime noticed goes to
+//	               want, each event with its turn; of the requests, nothing
 //	-- gate --     "name outcome" a line; default: allow
-//	-- model --    one reply, a block a line: "text …", "call ID TOOLSET NAME INPUT"
+//	-- model N --  N replies (default 1), in each of which "#" is its number; a block a line: "text …", "call ID TOOLSET NAME INPUT"
 //	               (TOOLSET "-" for none), "broken ID NAME INPUT", "raw JSON", "stop REASON",
-//	               "takes D", "fail STATUS", "hang" (until stopped)
+//	               "takes D", "tokens INPUT OUTPUT", "fail STATUS", "hang" (until stopped)
 //	-- event --    what somebody else appends before the next turn, like before
+//	-- check --    one look at the task's criteria: "FINDING evidence" a line, a
+//	               criterion each, perhaps after "ask" (a model, for the next
+//	               reply); or "broken"
+//	-- parked --   what somebody appends once the task waits or its budget is
+//	               spent, so that it goes on; perhaps nothing
 //	-- want --     what was journaled, the outcome, and the requests
 type script struct {
 	t       *testing.T
@@ -47,10 +55,15 @@ type script struct {
 	gate    map[string]deskhand.Outcome
 	replies []string
 	others  map[int][]string // by how many replies came before
-	sent    []string         // requests, rendered
+	parked  [][]string
+	checks  [][]string
+	sent    []string // requests, rendered
 	ran     []string
 	deltas  int
 	single  bool
+	short   bool
+
+	pictures int // that were new
 }
 
 // TestScripts plays every script in testdata.
@@ -82,7 +95,8 @@ func play(t *testing.T, file string) {
 	want := -1
 	for i, f := range ar.Files {
 		lines := strings.Split(strings.TrimSpace(string(f.Data)), "\n")
-		switch f.Name {
+		name, arg, _ := strings.Cut(f.Name, " ")
+		switch name {
 		case "task":
 			s.must(json.Unmarshal(f.Data, &s.task))
 		case "before":
@@ -94,15 +108,31 @@ func play(t *testing.T, file string) {
 			}
 		case "single":
 			s.single = true
+		case "short":
+			s.short = true
 		case "gate":
 			for _, l := range lines {
 				name, outcome, _ := strings.Cut(l, " ")
 				s.gate[name] = deskhand.Outcome(outcome)
 			}
 		case "model":
-			s.replies = append(s.replies, string(f.Data))
+			n := 1
+			if arg != "" {
+				n, err = strconv.Atoi(arg)
+				s.must(err)
+			}
+			for i := range n {
+				s.replies = append(s.replies, strings.ReplaceAll(string(f.Data), "#", strconv.Itoa(i+1)))
+			}
 		case "event":
 			s.others[len(s.replies)] = lines
+		case "check":
+			s.checks = append(s.checks, lines)
+		case "parked":
+			s.parked = append(s.parked, nil)
+			if text := strings.TrimSpace(string(f.Data)); text != "" {
+				s.parked[len(s.parked)-1] = lines
+			}
 		case "want":
 			want = i
 		default:
@@ -155,9 +185,18 @@ func (s *script) run(before []string) string {
 		if out.Status == deskhand.Waiting && len(lines) > 0 {
 			out.Status = deskhand.Running
 		}
+		if (out.Status == deskhand.Waiting || out.Status == deskhand.Exhausted) && len(s.parked) > 0 {
+			s.put(deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Running, To: out.Status, Reason: out.Reason})
+			s.putLines(s.parked[0])
+			s.put(deskhand.KindTaskStatus, deskhand.TaskStatus{From: out.Status, To: deskhand.Running})
+			s.parked, out.Status = s.parked[1:], deskhand.Running
+		}
 	}
-	if len(s.replies) > 0 {
-		s.t.Errorf("%d replies were not asked for", len(s.replies))
+	if s.short {
+		return s.summary(given, out)
+	}
+	if len(s.replies) > 0 || len(s.parked) > 0 || len(s.checks) > 0 {
+		s.t.Errorf("%d replies were not asked for, %d answers not needed, %d checks not made", len(s.replies), len(s.parked), len(s.checks))
 	}
 	var b strings.Builder
 	for _, e := range s.journal.events[given:] {
@@ -175,6 +214,22 @@ func (s *script) run(before []string) string {
 	return b.String()
 }
 
+// summary says what the runtime noticed in a long script.
+func (s *script) summary(given int, out Outcome) string {
+	var b strings.Builder
+	turn := 0
+	for _, e := range s.journal.events[given:] {
+		switch e.Kind {
+		case deskhand.KindTurnStarted:
+			turn++
+		case deskhand.KindStuckNoticed, deskhand.KindTaskStatus, deskhand.KindHumanMessage, deskhand.KindBudgetReached:
+			fmt.Fprintf(&b, "after turn %d: %s %s\n", turn, e.Kind, e.Data)
+		}
+	}
+	fmt.Fprintf(&b, "outcome %s %s%s\n%d calls ran, %d replies were left over\n", out.Status, out.Reason, out.Result, len(s.ran), len(s.replies))
+	return b.String()
+}
+
 // foldsTheSame checks that the journal alone gives the same next request.
 func (s *script) foldsTheSame(st *State) {
 	s.t.Helper()
@@ -182,6 +237,9 @@ func (s *script) foldsTheSame(st *State) {
 	s.must(err)
 	if a, b := render(st.Messages(), 0), render(again.Messages(), 0); a != b {
 		s.t.Errorf("the loop has\n%s\nthe journal says\n%s", a, b)
+	}
+	if !reflect.DeepEqual(st.watch, again.watch) || !reflect.DeepEqual(st.meter, again.meter) || st.rechecks != again.rechecks {
+		s.t.Errorf("the loop knows\n%+v\nthe journal says\n%+v", st.watch, again.watch)
 	}
 }
 
@@ -209,7 +267,7 @@ func (s *script) agent() *Agent {
 	set, err := tool.NewSet(observing{computer}, browser, bash)
 	s.must(err)
 	return &Agent{
-		Model: s, Tools: set, Journal: s.journal, Blobs: s.blobs,
+		Model: s, Tools: set, Journal: s.journal, Blobs: s.blobs, Check: s.look,
 		Gate: func(c deskhand.Call) deskhand.Verdict {
 			if o, ok := s.gate[c.Name]; ok {
 				return deskhand.Verdict{Outcome: o, Rule: "script", Reason: "The script says so."}
@@ -266,6 +324,9 @@ func (s *script) Reply(ctx context.Context, req model.Request, on func(model.Del
 			d, err := time.ParseDuration(rest)
 			s.must(err)
 			s.clock = s.clock.Add(d)
+		case "tokens":
+			_, err := fmt.Sscan(rest, &r.Usage.Input, &r.Usage.Output)
+			s.must(err)
 		case "fail":
 			status, err := strconv.Atoi(rest)
 			s.must(err)

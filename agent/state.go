@@ -27,8 +27,12 @@ type State struct {
 	silent   int             // replies in a row that said and asked nothing
 	cut      int             // replies in a row that ended at the limit of tokens
 	botched  int             // replies in a row that were unusable
-	active   time.Duration   // spent running, up to since
-	since    time.Time       // running since then; zero: it is not running
+	meter    meter
+	watch    watch
+	checked  *deskhand.OutcomeChecked // since the last reply
+	rechecks int                      // failed checks that went back to the model, since a person spoke last
+	active   time.Duration            // spent running, up to since
+	since    time.Time                // running since then; zero: it is not running
 }
 
 // call is one call of the last reply and how far it came.
@@ -71,6 +75,11 @@ var folds = map[deskhand.Kind]func(*State, deskhand.Event) error{
 	deskhand.KindApprovalDecided: with((*State).decided),
 	deskhand.KindHumanMessage:    with((*State).human),
 	deskhand.KindNote:            with((*State).note),
+	deskhand.KindModelConsulted:  with((*State).consulted),
+	deskhand.KindStuckNoticed:    with((*State).stuck),
+	deskhand.KindBudgetNear:      with((*State).near),
+	deskhand.KindOutcomeChecked:  with((*State).outcome),
+	deskhand.KindBudgetRaised:    with((*State).raised),
 }
 
 func with[T any](f func(*State, deskhand.Event, T) error) func(*State, deskhand.Event) error {
@@ -108,6 +117,9 @@ func (st *State) status(e deskhand.Event, d deskhand.TaskStatus) error {
 	if d.To == deskhand.Running {
 		st.since = e.Time
 	}
+	if d.From.Ended() { // somebody wants it to go on after all
+		st.watch = watch{}
+	}
 	return nil
 }
 
@@ -125,7 +137,7 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	st.messages = st.Messages()
 	st.texts, st.sealed = st.texts[st.sealed:], 0
 	st.unusable = r.unusable(st.ids)
-	st.calls = nil
+	st.calls, st.checked = nil, nil
 	for _, c := range r.calls {
 		st.ids[c.ID] = true
 		if raw, ok := d.Malformed[c.ID]; ok {
@@ -144,6 +156,7 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	st.botched = count(st.botched, st.unusable != "")
 	st.Task.Usage = st.Task.Usage.Add(d.Usage)
 	st.Task.CostUSD += d.CostUSD
+	st.meter.replied(d.Usage)
 	return nil
 }
 
@@ -191,18 +204,26 @@ func (st *State) started(_ deskhand.Event, d deskhand.CallStarted) error {
 
 func (st *State) finished(_ deskhand.Event, d deskhand.CallFinished) error {
 	c := st.find(d.CallID)
+	was := st.open()
 	c.result, c.observed = &d.Result, d.Observed
+	st.watch.took += time.Duration(d.DurationMS) * time.Millisecond
+	if was >= 0 && st.open() < 0 {
+		st.watch.turn(st.calls, keep(st.Task.Guard))
+	}
 	return nil
 }
 
 func (st *State) human(_ deskhand.Event, d deskhand.HumanMessage) error {
-	st.texts = append(st.texts, d.Text)
+	st.tell(d.Text)
+	st.rechecks = 0
 	return nil
 }
 
+func (st *State) tell(text string) { st.texts = append(st.texts, text) }
+
 func (st *State) note(_ deskhand.Event, d deskhand.Note) error {
 	if d.ToModel {
-		st.texts = append(st.texts, d.Text)
+		st.tell(d.Text)
 	}
 	return nil
 }

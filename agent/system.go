@@ -7,7 +7,7 @@ import (
 
 // SystemVersion numbers the text of the system prompt. Tasks keep the text they
 // were started with.
-const SystemVersion = 1
+const SystemVersion = 2
 
 //go:embed system.md
 var system string

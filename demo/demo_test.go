@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/deskhand/deskhand"
 )
 
 func TestFormTakesGoodOrdersOnly(t *testing.T) {
@@ -89,8 +91,9 @@ func TestKeepIsWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, says := checkOrder(raw); !ok {
-		t.Error(says)
+	var got Order
+	if err := json.Unmarshal(raw, &got); err != nil || got != want {
+		t.Errorf("kept %+v, %v", got, err)
 	}
 	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(left) != 1 {
@@ -98,25 +101,15 @@ func TestKeepIsWhole(t *testing.T) {
 	}
 }
 
-func TestCheckTellsDifferences(t *testing.T) {
+func TestCriteriaAreTheFiles(t *testing.T) {
 	t.Parallel()
-	if ok, says := checkNote([]byte(Note)); !ok {
-		t.Error(says)
+	want := []string{
+		NotePath + "=sha256:" + string(deskhand.HashOf([]byte(Note))),
+		OrderPath + "=sha256:" + string(deskhand.HashOf(want.file())),
 	}
-	for _, bad := range [][]byte{nil, {}, []byte(Note[:len(Note)-1]), bytes.ReplaceAll([]byte(Note), []byte("ü"), []byte("u"))} {
-		if ok, _ := checkNote(bad); ok {
-			t.Errorf("%q was accepted", bad)
-		}
-	}
-	wrong := want
-	wrong.Gift = false
-	raw, err := json.Marshal(wrong)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, bad := range [][]byte{nil, []byte("{"), raw} {
-		if ok, _ := checkOrder(bad); ok {
-			t.Errorf("%q was accepted", bad)
+	for i, c := range Criteria() {
+		if c.Kind != "file" || c.Want != want[i] {
+			t.Errorf("criterion %d is %s", i, c)
 		}
 	}
 }

@@ -36,6 +36,15 @@ func (o Order) Number() string {
 	return fmt.Sprintf("DH-%X", sum[:3])
 }
 
+// file is the order as it is kept.
+func (o Order) file() []byte {
+	data, err := json.MarshalIndent(o, "", "  ")
+	if err != nil {
+		panic(err) // unreachable: strings, a number and a truth
+	}
+	return append(data, '\n')
+}
+
 //go:embed form.html
 var page string
 
@@ -140,16 +149,12 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 
 // keep writes the order so that a reader sees all of it or none.
 func keep(path string, o Order) error {
-	data, err := json.MarshalIndent(o, "", "  ")
-	if err != nil {
-		return err
-	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".order-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp.Name()) // gone already when the rename succeeded
-	_, err = tmp.Write(append(data, '\n'))
+	_, err = tmp.Write(o.file())
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return err
 	}

@@ -76,6 +76,7 @@ type Config struct {
 	Computer computer.Config // the computer tool; see there
 	Bash     bash.Config     // the bash tool; see there
 	Editor   editor.Config   // the editor tool; see there
+	Tools    []tool.Tool     // more of them, which do not touch the computer; default: none
 
 	Log *slog.Logger // default: nothing is logged
 }
@@ -206,7 +207,7 @@ func (m *Machine) Health(ctx context.Context) (guestapi.HealthReply, error) {
 	return m.sandbox.Health(ctx, 0, -1)
 }
 
-// Tools is what a model may call: the computer, bash and the editor.
+// Tools is what a model may call: the computer, bash, the editor, and what Config adds.
 func (m *Machine) Tools() *tool.Set { return m.tools }
 
 // Close ends everything on the computer and removes what was private to it. It
@@ -264,7 +265,7 @@ func tools(d desktop.Desktop, sb sandbox.Sandbox, c Config) (*tool.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tool.NewSet(screen, shell, files)
+	return tool.NewSet(append([]tool.Tool{screen, shell, files}, c.Tools...)...)
 }
 
 // logPath is the log of the guest itself.

@@ -63,9 +63,10 @@ type Message struct {
 	Blocks []Block // a user's content, tool results first
 }
 
-// Block is one block of a user's message: a text or the answer to a call.
+// Block is one block of a user's message: a text, an image, or the answer to a call.
 type Block struct {
-	Text string
+	Text  string
+	Image *deskhand.Image // instead of a text
 
 	CallID  string          // set: the block is a tool_result
 	Toolset string          // echoed as toolset_name

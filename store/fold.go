@@ -27,6 +27,9 @@ func Fold(t deskhand.Task, e deskhand.Event) (deskhand.Task, error) {
 		if d.Result != "" {
 			t.Result = d.Result
 		}
+		if d.To == deskhand.Running {
+			t.Finding = "" // what was found holds for what was done before
+		}
 	case deskhand.KindTurnStarted:
 		var d deskhand.TurnStarted
 		decode(&d)
@@ -36,8 +39,21 @@ func Fold(t deskhand.Task, e deskhand.Event) (deskhand.Task, error) {
 		decode(&d)
 		t.Usage = t.Usage.Add(d.Usage)
 		t.CostUSD += d.CostUSD
+	case deskhand.KindModelConsulted:
+		var d deskhand.ModelConsulted
+		decode(&d)
+		t.Usage = t.Usage.Add(d.Usage)
+		t.CostUSD += d.CostUSD
 	case deskhand.KindCallStarted:
 		t.Calls++
+	case deskhand.KindBudgetRaised:
+		var d deskhand.BudgetRaised
+		decode(&d)
+		t.Budget = d.Budget
+	case deskhand.KindOutcomeChecked:
+		var d deskhand.OutcomeChecked
+		decode(&d)
+		t.Finding = d.Finding
 	}
 	t.Updated = e.Time
 	return t, deskhand.E("store: append", deskhand.Invalid, err)

@@ -53,6 +53,8 @@ type turnData struct {
 
 type itemData struct {
 	Said, Thinking, Message, Note, Trouble string
+	Checks                                 []string // one line for each criterion that was looked at
+	Seen                                   *figure  // the screen they were judged by
 	Call                                   *callData
 }
 
@@ -106,7 +108,7 @@ func facts(s *Story, t deskhand.Task) [][2]string {
 		{"Task", string(t.ID)}, {"Model", t.Model}, {"Tools", t.Toolset}, {"Screen", t.Screen.String()},
 		{"Sandbox", t.Sandbox}, {"Permission", t.Permission}, {"Started", t.Created.Format("2006-01-02 15:04:05 MST")},
 		{"Took", Seconds(s.Ended.Sub(t.Created))}, {"Turns", fmt.Sprint(t.Turns)}, {"Calls", fmt.Sprint(t.Calls)},
-		{"Tokens", Tokens(t.Usage)}, {"Cost", Dollars(t.CostUSD)},
+		{"Tokens", Tokens(t.Usage)}, {"Cost", Dollars(t.CostUSD)}, {"Outcome", FindingWords(Found(t))},
 	}
 	var out [][2]string
 	for _, f := range all {
@@ -131,10 +133,22 @@ func (b *pageBuilder) item(i Item) itemData {
 	switch {
 	case i.Failure != nil:
 		d.Trouble = plaintext.Block(FailureText(*i.Failure))
+	case i.Checked != nil:
+		b.checked(&d, *i.Checked)
 	case i.Call != nil:
 		d.Call = b.call(i.Call)
 	}
 	return d
+}
+
+// checked shows what was looked at. The picture is the same for all that needed one.
+func (b *pageBuilder) checked(d *itemData, o deskhand.OutcomeChecked) {
+	for _, c := range o.Items {
+		d.Checks = append(d.Checks, CheckedText(c))
+		if c.Image != nil && d.Seen == nil {
+			d.Seen = b.figure(c.Image, "The screen that was looked at")
+		}
+	}
 }
 
 func (b *pageBuilder) call(c *Call) *callData {
@@ -160,7 +174,7 @@ func (b *pageBuilder) call(c *Call) *callData {
 			d.Texts = append(d.Texts, plaintext.Block(content.Text))
 			continue
 		}
-		f := b.figure(content.Image, c.N)
+		f := b.figure(content.Image, fmt.Sprintf("The screen after call %d", c.N))
 		if c.Call.Name != "zoom" { // a zoomed picture has coordinates of its own
 			b.frame = f
 		}
@@ -173,8 +187,8 @@ func (b *pageBuilder) call(c *Call) *callData {
 // type comes from an event and becomes part of a URL.
 var mediaTypes = map[string]bool{"image/png": true, "image/jpeg": true}
 
-func (b *pageBuilder) figure(img *deskhand.Image, n int) *figure {
-	f := &figure{W: img.Size.W, H: img.Size.H, R: max(8, img.Size.W/90), Alt: fmt.Sprintf("The screen after call %d", n)}
+func (b *pageBuilder) figure(img *deskhand.Image, alt string) *figure {
+	f := &figure{W: img.Size.W, H: img.Size.H, R: max(8, img.Size.W/90), Alt: alt}
 	data := img.Data
 	var err error
 	if data == nil {
@@ -262,4 +276,32 @@ func FailureText(f deskhand.ModelFailed) string {
 		s += fmt.Sprintf(" Trying again in %s (attempt %d).", Seconds(time.Duration(f.RetryMS)*time.Millisecond), f.Attempt+1)
 	}
 	return s
+}
+
+// ConsultedText says what a request beside the conversation was for and took.
+func ConsultedText(d deskhand.ModelConsulted) string {
+	return plaintext.Line(fmt.Sprintf("Asked beside the conversation: %s · %s · %s · %s", d.Why, Tokens(d.Usage), Dollars(d.CostUSD),
+		Seconds(time.Duration(d.DurationMS)*time.Millisecond)))
+}
+
+// RaisedText says what a task may spend from now on.
+func RaisedText(d deskhand.BudgetRaised) string {
+	b := d.Budget
+	var parts []string
+	if b.MaxTurns > 0 {
+		parts = append(parts, fmt.Sprintf("%d turns", b.MaxTurns))
+	}
+	if b.MaxTime > 0 {
+		parts = append(parts, b.MaxTime.String())
+	}
+	if b.MaxTokens > 0 {
+		parts = append(parts, count(b.MaxTokens)+" tokens")
+	}
+	if b.MaxCostUSD > 0 {
+		parts = append(parts, Dollars(b.MaxCostUSD))
+	}
+	if len(parts) == 0 {
+		parts = []string{"no limit"}
+	}
+	return plaintext.Line("The budget is now " + strings.Join(parts, " · ") + ".")
 }

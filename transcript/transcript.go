@@ -26,7 +26,8 @@ type Story struct {
 	Status deskhand.Status
 	Reason string // of the last change of status
 	Result string
-	Turns  []*Turn // Turns[0] holds what happened before the first turn
+	Checks []deskhand.Checked // of the last look at the task's criteria
+	Turns  []*Turn            // Turns[0] holds what happened before the first turn
 	Ended  time.Time
 
 	calls map[string]*Call
@@ -47,6 +48,7 @@ type Item struct {
 	Message  string // of a person
 	Note     string
 	Failure  *deskhand.ModelFailed
+	Checked  *deskhand.OutcomeChecked
 	Call     *Call
 }
 
@@ -111,6 +113,15 @@ var adders = map[deskhand.Kind]func(*Story, deskhand.Event) error{
 	deskhand.KindHumanMessage: adder(func(s *Story, _ deskhand.Event, d deskhand.HumanMessage) {
 		s.item(Item{Message: d.Text})
 	}),
+	deskhand.KindModelConsulted: adder(func(s *Story, _ deskhand.Event, d deskhand.ModelConsulted) {
+		s.item(Item{Note: ConsultedText(d)})
+	}),
+	deskhand.KindBudgetNear: adder(func(s *Story, _ deskhand.Event, d deskhand.BudgetNear) {
+		s.item(Item{Note: d.Text})
+	}),
+	deskhand.KindBudgetRaised: adder(func(s *Story, _ deskhand.Event, d deskhand.BudgetRaised) {
+		s.item(Item{Note: RaisedText(d)})
+	}),
 	deskhand.KindBudgetReached: adder(func(s *Story, _ deskhand.Event, d deskhand.BudgetReached) {
 		s.item(Item{Note: d.Text})
 	}),
@@ -118,6 +129,13 @@ var adders = map[deskhand.Kind]func(*Story, deskhand.Event) error{
 		if text := Network(d); text != "" {
 			s.item(Item{Note: text})
 		}
+	}),
+	deskhand.KindOutcomeChecked: adder(func(s *Story, _ deskhand.Event, d deskhand.OutcomeChecked) {
+		s.Checks = d.Items
+		s.item(Item{Checked: &d})
+	}),
+	deskhand.KindStuckNoticed: adder(func(s *Story, _ deskhand.Event, d deskhand.StuckNoticed) {
+		s.item(Item{Note: d.Text})
 	}),
 	deskhand.KindNote: adder(func(s *Story, _ deskhand.Event, d deskhand.Note) {
 		s.item(Item{Note: d.Text})
@@ -228,15 +246,22 @@ func Text(content json.RawMessage) string {
 func (s *Story) Images() []deskhand.Hash {
 	var out []deskhand.Hash
 	seen := map[deskhand.Hash]bool{}
+	add := func(img *deskhand.Image) {
+		if img != nil && !seen[img.Hash] {
+			seen[img.Hash] = true
+			out = append(out, img.Hash)
+		}
+	}
 	for _, t := range s.Turns {
 		for _, i := range t.Items {
-			if i.Call == nil {
-				continue
+			if i.Call != nil {
+				for _, c := range i.Call.Result.Content {
+					add(c.Image)
+				}
 			}
-			for _, c := range i.Call.Result.Content {
-				if c.Image != nil && !seen[c.Image.Hash] {
-					seen[c.Image.Hash] = true
-					out = append(out, c.Image.Hash)
+			if i.Checked != nil {
+				for _, c := range i.Checked.Items {
+					add(c.Image)
 				}
 			}
 		}

@@ -13,11 +13,12 @@ import (
 	"github.com/deskhand/deskhand/guest/stack"
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
-	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/egress"
+	"github.com/deskhand/deskhand/tool"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
+	"github.com/deskhand/deskhand/tool/skill"
 )
 
 // guestMain is the guest program with the display stack.
@@ -25,21 +26,19 @@ func guestMain(args []string, stdin io.Reader, stderr io.Writer) int {
 	return guest.Main(args, stdin, stderr, stack.Open)
 }
 
-// placed is a computer whose sandbox can be looked into.
-type placed interface{ Sandbox() sandbox.Sandbox }
-
 // computers makes the computers of this process's tasks.
 type computers struct {
-	app  *app
-	info model.Info
-	keep bool
+	app    *app
+	info   model.Info
+	keep   bool
+	skills []skill.Skill
 }
 
 func (a *app) computers(p plan) engine.Computers {
 	if p.task.Sandbox == string(machine.None) {
 		loudly(a.stderr)
 	}
-	return computers{a, p.info, p.keep}
+	return computers{a, p.info, p.keep, p.skills}
 }
 
 // loudly warns of a desktop without walls.
@@ -61,6 +60,9 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 			return nil, err
 		}
 		cfg.Network = &egress.Config{Judge: rules}
+	}
+	if len(c.skills) > 0 {
+		cfg.Tools = []tool.Tool{skill.New(c.skills)}
 	}
 	if c.keep {
 		return c.kept(ctx, t, cfg)

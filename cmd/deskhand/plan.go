@@ -19,6 +19,7 @@ import (
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
+	"github.com/deskhand/deskhand/tool/skill"
 )
 
 // plan is a run that was checked as far as that is possible before anything
@@ -30,7 +31,8 @@ type plan struct {
 	script *scriptFile   // plays instead of a model; nil: the API
 	api    claude.Config // where to ask, when there is no script
 	keep   bool
-	check  bool // the task is the demonstration: look at what came of it
+	skills []skill.Skill
+	demo   bool // the task is the demonstration, which has criteria of its own
 }
 
 // scriptFile is a script by name and content.
@@ -67,7 +69,7 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	}
 	p := plan{keep: c.Keep}
 	p.task = deskhand.Task{Screen: size, Budget: budget, Permission: c.Permission, Sandbox: c.Sandbox}
-	if p.task.Text, p.check, err = c.text(); err != nil {
+	if p.task.Text, p.demo, err = c.text(); err != nil {
 		return plan{}, err
 	}
 	if p.task.System, err = systemText(c.System); err != nil {
@@ -76,10 +78,22 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if err := c.network(a, &p); err != nil {
 		return plan{}, err
 	}
+	if err := c.readSkills(a, &p); err != nil {
+		return p, err
+	}
 	if err := c.chooseModel(a, &p); err != nil {
 		return p, err
 	}
-	if p.check && c.Sandbox == string(machine.None) {
+	if p.task.Guard, err = c.guard(); err != nil {
+		return p, err
+	}
+	if p.task.Criteria, err = criteria(c.Check); err != nil {
+		return p, err
+	}
+	if p.demo {
+		p.task.Criteria = append(p.task.Criteria, demo.Criteria()...)
+	}
+	if p.demo && c.Sandbox == string(machine.None) {
 		return p, usage("the demonstration writes to /home/user inside its sandbox: leave out --sandbox none, or give a task of your own")
 	}
 	return p, nil
@@ -95,7 +109,7 @@ func (c *runCmd) unsupported() []error {
 		used bool
 		name string
 	}{
-		{c.Display != "", "--display"}, {len(c.Skill) > 0, "--skill"},
+		{c.Display != "", "--display"},
 		{c.MCPConfig != "", "--mcp-config"}, {len(c.Secret) > 0, "--secret"}, {c.Sandbox == "oci", "--sandbox oci"},
 		{c.Permission != "trust", "--permission " + c.Permission},
 	} {
@@ -161,6 +175,27 @@ func systemText(path string) (string, error) {
 	return string(data), err
 }
 
+// readSkills reads the skills of the state directory and of the command line,
+// and adds them to the system prompt.
+func (c *runCmd) readSkills(a *app, p *plan) error {
+	home, err := a.homePath()
+	if err != nil {
+		return err
+	}
+	dirs, err := skill.In(filepath.Join(home, "skills"))
+	if err != nil {
+		return err
+	}
+	if p.skills, err = skill.LoadAll(append(dirs, c.Skill...)); err != nil {
+		return usage("--skill: %s", err)
+	}
+	for _, s := range p.skills {
+		p.task.Skills = append(p.task.Skills, s.Dir)
+	}
+	p.task.System = strings.TrimSpace(strings.TrimSpace(p.task.System) + "\n\n" + skill.Listing(p.skills))
+	return nil
+}
+
 // readFile reads a file that a flag names.
 func readFile(path string, limit int64, flag string) ([]byte, error) {
 	info, err := os.Stat(path)
@@ -187,7 +222,7 @@ func (c *runCmd) chooseModel(a *app, p *plan) error {
 			return err
 		}
 		name = model.Default
-		p.check = bytes.Equal(p.script.data, demo.Script) // else the script decides what is done
+		p.demo = bytes.Equal(p.script.data, demo.Script) // else the script decides what is done
 	}
 	if p.models, err = a.models(); err != nil {
 		return err
@@ -210,12 +245,12 @@ func (c *runCmd) chooseModel(a *app, p *plan) error {
 // withoutKey turns the run into the demonstration played by its script, where
 // that is what was asked for.
 func (c *runCmd) withoutKey(a *app, p *plan) error {
-	if !c.Demo && !p.check {
+	if !c.Demo && !p.demo {
 		return deskhand.Errorf("", deskhand.Unauthenticated,
 			"there is no API key for this task: set ANTHROPIC_API_KEY, play a script with --model script:FILE, or add --demo to see the built-in demonstration")
 	}
 	a.say("No ANTHROPIC_API_KEY: playing the built-in demonstration instead of a model. Prices are what the model would cost; nothing is charged.")
-	p.script, p.check = &scriptFile{"demonstration", demo.Script}, true
+	p.script, p.demo = &scriptFile{"demonstration", demo.Script}, true
 	p.task.Text = demo.Task
 	return nil
 }

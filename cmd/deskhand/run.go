@@ -2,33 +2,40 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/transcript"
 )
 
 type runCmd struct {
 	Text []string `arg:"" optional:"" name:"task" help:"What to do, in plain words. Without it: the demonstration."`
 
-	Model       string        `default:"${model}" placeholder:"NAME" help:"Model, or script:FILE to play a script instead (default ${model})."`
-	ToolVersion string        `default:"auto" placeholder:"TYPE" help:"Computer tool version (default auto: what fits the model)."`
-	Size        string        `default:"1280x800" placeholder:"WxH" help:"Size of the desktop in pixels (default 1280x800)."`
-	Display     string        `placeholder:":N" help:"An existing X display (not yet)."`
-	Sandbox     string        `default:"bwrap" enum:"bwrap,oci,none" placeholder:"KIND" help:"Walls around the desktop: bwrap, oci (not yet) or none (default bwrap)."`
-	Folder      []string      `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder (not yet)."`
-	Allow       []string      `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host, *.HOST for all below one, or a set such as @packages; repeatable (default: no network)."`
-	Permission  string        `default:"trust" enum:"ask,plan,auto,trust" placeholder:"MODE" help:"When to ask a person: ask, plan, auto (not yet) or trust (default trust)."`
-	MaxTurns    int           `default:"200" placeholder:"N" help:"Stop after so many replies of the model; 0 is no limit (default 200)."`
-	MaxCost     float64       `placeholder:"USD" help:"Stop when this much was spent; 0 is no limit."`
-	MaxTime     time.Duration `placeholder:"D" help:"Stop after so long, such as 90s or 1h; 0 is no limit."`
-	Effort      string        `placeholder:"LEVEL" help:"How much the model thinks (default: the model's own)."`
-	System      string        `placeholder:"FILE" help:"File with text to add to the system prompt."`
-	Skill       []string      `sep:"none" placeholder:"DIR" help:"A skill (not yet)."`
-	MCPConfig   string        `name:"mcp-config" placeholder:"FILE" help:"Connectors (not yet)."`
-	Secret      []string      `sep:"none" placeholder:"NAME" help:"A secret the desktop may use (not yet)."`
-	Output      string        `default:"text" enum:"text,json,stream-json" placeholder:"FORM" help:"text, json (one object at the end) or stream-json (one event per line)."`
-	Keep        bool          `help:"Keep the desktop up after the end; see deskhand desktop."`
-	Demo        bool          `help:"Without an API key, play the built-in demonstration instead of failing."`
+	Model       string         `default:"${model}" placeholder:"NAME" help:"Model, or script:FILE to play a script instead (default ${model})."`
+	ToolVersion string         `default:"auto" placeholder:"TYPE" help:"Computer tool version (default auto: what fits the model)."`
+	Size        string         `default:"1280x800" placeholder:"WxH" help:"Size of the desktop in pixels (default 1280x800)."`
+	Display     string         `placeholder:":N" help:"An existing X display (not yet)."`
+	Sandbox     string         `default:"bwrap" enum:"bwrap,oci,none" placeholder:"KIND" help:"Walls around the desktop: bwrap, oci (not yet) or none (default bwrap)."`
+	Folder      []string       `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder (not yet)."`
+	Allow       []string       `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host, *.HOST for all below one, or a set such as @packages; repeatable (default: no network)."`
+	Permission  string         `default:"trust" enum:"ask,plan,auto,trust" placeholder:"MODE" help:"When to ask a person: ask, plan, auto (not yet) or trust (default trust)."`
+	MaxTurns    int            `default:"200" placeholder:"N" help:"Pause after so many replies of the model; 0 is no limit (default 200)."`
+	MaxCost     float64        `placeholder:"USD" help:"Pause before more than this is spent; 0 is no limit."`
+	MaxTokens   int64          `placeholder:"N" help:"Pause before requests and replies add up to more tokens, cached ones too; 0 is no limit."`
+	MaxTime     time.Duration  `placeholder:"D" help:"Pause after so long, such as 90s or 1h; 0 is no limit."`
+	Check       []string       `sep:"none" placeholder:"KIND:WANT" help:"What must be so at the end: file:/PATH[~PATTERN|=sha256:HASH], command:LINE, text:WORDS, window:WORDS, url:BEGINNING or look:STATEMENT. May be given more than once."`
+	Stuck       map[string]int `mapsep:"," placeholder:"WATCH=N" help:"When the task counts as going in circles: identical=3 turns with the same calls and results, cycles=3 times around, clicks=5 without effect, idle=15 turns without progress; 0 switches a watch off."`
+	Rechecks    int            `default:"1" placeholder:"N" help:"How often a check that failed goes back to the model (default 1)."`
+	Effort      string         `placeholder:"LEVEL" help:"How much the model thinks (default: the model's own)."`
+	System      string         `placeholder:"FILE" help:"File with text to add to the system prompt."`
+	Skill       []string       `sep:"none" placeholder:"DIR" help:"Folder of a skill (SKILL.md) that the model may read; may be given more than once. Those in the state directory's skills are always there."`
+	MCPConfig   string         `name:"mcp-config" placeholder:"FILE" help:"Connectors (not yet)."`
+	Secret      []string       `sep:"none" placeholder:"NAME" help:"A secret the desktop may use (not yet)."`
+	Output      string         `default:"text" enum:"text,json,stream-json" placeholder:"FORM" help:"text, json (one object at the end) or stream-json (one event per line)."`
+	Keep        bool           `help:"Keep the desktop up after the end; see deskhand desktop."`
+	Demo        bool           `help:"Without an API key, play the built-in demonstration instead of failing."`
 }
 
 // Run runs one task and watches it until it is driven no further.
@@ -49,7 +56,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 func (c *runCmd) view(a *app) view {
 	switch c.Output {
 	case "json":
-		return outcomeView{a.stdout}
+		return outcomeView{a.stdout, transcript.New()}
 	case "stream-json":
 		return newStreamView(a.stdout)
 	}
@@ -60,14 +67,44 @@ func (c *runCmd) view(a *app) view {
 
 // budget reads the bounds of a task.
 func (c *runCmd) budget() (deskhand.Budget, error) {
-	b := deskhand.Budget{MaxTurns: c.MaxTurns, MaxTime: c.MaxTime, MaxCostUSD: c.MaxCost}
+	b := deskhand.Budget{MaxTurns: c.MaxTurns, MaxTime: c.MaxTime, MaxTokens: c.MaxTokens, MaxCostUSD: c.MaxCost}
 	switch {
 	case c.MaxTurns < 0:
 		return b, usage("--max-turns %d is negative: give a number of replies, or 0 for no limit", c.MaxTurns)
 	case c.MaxTime < 0:
 		return b, usage("--max-time %s is negative: give a time such as 90s or 1h, or 0 for no limit", c.MaxTime)
+	case c.MaxTokens < 0:
+		return b, usage("--max-tokens %d is negative: give a number of tokens, or 0 for no limit", c.MaxTokens)
 	case !(c.MaxCost >= 0 && c.MaxCost <= 1e9): // NaN too
 		return b, usage("--max-cost %v is not an amount: give US dollars such as 0.50, or 0 for no limit", c.MaxCost)
 	}
 	return b, nil
+}
+
+// guard reads when a task counts as going in circles. Here 0 is never; in a
+// Guard it is the default.
+func (c *runCmd) guard() (deskhand.Guard, error) {
+	g := deskhand.Guard{Rechecks: orNever(c.Rechecks)}
+	fields := map[string]*int{"identical": &g.Identical, "cycles": &g.Cycles, "clicks": &g.Clicks, "idle": &g.Idle}
+	for _, name := range slices.Sorted(maps.Keys(c.Stuck)) {
+		field, ok := fields[name]
+		if !ok {
+			return g, usage("--stuck: there is no watch %q; there are identical, cycles, clicks and idle", name)
+		}
+		if n := c.Stuck[name]; n < 0 || n == 1 {
+			return g, usage("--stuck %s=%d: give a number from 2 up, or 0 to switch it off", name, n)
+		}
+		*field = orNever(c.Stuck[name])
+	}
+	if c.Rechecks < 0 {
+		return g, usage("--rechecks %d is negative: give a number, or 0 for none", c.Rechecks)
+	}
+	return g, nil
+}
+
+func orNever(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }

@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"github.com/deskhand/deskhand"
-	"github.com/deskhand/deskhand/demo"
 	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/engine/local"
 	"github.com/deskhand/deskhand/model"
@@ -38,13 +37,10 @@ func newSession(ctx context.Context, a *app, p plan) (*session, error) {
 		return nil, err
 	}
 	cfg := local.Config{
-		Store: s.store, Computers: a.computers(p),
+		Store: s.store, Computers: a.computers(p), Check: checker(p.info),
 		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
 			return m, p.info.Cost, nil
 		},
-	}
-	if p.check {
-		cfg.Check = checkDemo
 	}
 	if s.engine, err = local.New(ctx, cfg); err != nil {
 		return nil, err
@@ -87,16 +83,6 @@ func openModel(a *app, p plan) (model.Model, error) {
 		}
 	}
 	return claude.New(api)
-}
-
-// checkDemo looks at what came of the demonstration.
-func checkDemo(ctx context.Context, c engine.Computer, _ string) (bool, string, error) {
-	place, ok := c.(placed)
-	if !ok {
-		return false, "", deskhand.Errorf("demo: check", deskhand.Internal, "the computer has no files to look at")
-	}
-	ok, evidence, err := demo.Check(ctx, place.Sandbox())
-	return ok, joinSentences(evidence), err
 }
 
 // drive starts the task, shows it and returns how it ended. The first signal

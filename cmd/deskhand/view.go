@@ -54,17 +54,22 @@ func (v *textView) event(e deskhand.Event) error {
 }
 
 var shows = map[deskhand.Kind]func(*textView, json.RawMessage) error{
-	deskhand.KindTaskCreated:   shower((*textView).created),
-	deskhand.KindTaskStatus:    shower((*textView).status),
-	deskhand.KindTurnStarted:   shower((*textView).turnStarted),
-	deskhand.KindModelDelta:    shower((*textView).delta),
-	deskhand.KindModelReplied:  shower((*textView).replied),
-	deskhand.KindModelFailed:   shower((*textView).failed),
-	deskhand.KindCallStarted:   shower((*textView).callStarted),
-	deskhand.KindCallFinished:  shower((*textView).callFinished),
-	deskhand.KindBudgetReached: shower(func(v *textView, d deskhand.BudgetReached) { v.remark(d.Text) }),
-	deskhand.KindNetworkJudged: shower((*textView).network),
-	deskhand.KindNote:          shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
+	deskhand.KindTaskCreated:    shower((*textView).created),
+	deskhand.KindTaskStatus:     shower((*textView).status),
+	deskhand.KindTurnStarted:    shower((*textView).turnStarted),
+	deskhand.KindModelDelta:     shower((*textView).delta),
+	deskhand.KindModelReplied:   shower((*textView).replied),
+	deskhand.KindModelFailed:    shower((*textView).failed),
+	deskhand.KindCallStarted:    shower((*textView).callStarted),
+	deskhand.KindCallFinished:   shower((*textView).callFinished),
+	deskhand.KindModelConsulted: shower((*textView).consulted),
+	deskhand.KindBudgetNear:     shower(func(v *textView, d deskhand.BudgetNear) { v.remark(d.Text) }),
+	deskhand.KindBudgetRaised:   shower(func(v *textView, d deskhand.BudgetRaised) { v.remark(transcript.RaisedText(d)) }),
+	deskhand.KindBudgetReached:  shower(func(v *textView, d deskhand.BudgetReached) { v.remark(d.Text) }),
+	deskhand.KindStuckNoticed:   shower(func(v *textView, d deskhand.StuckNoticed) { v.remark(d.Text) }),
+	deskhand.KindOutcomeChecked: shower((*textView).checked),
+	deskhand.KindNetworkJudged:  shower((*textView).network),
+	deskhand.KindNote:           shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
 }
 
 // shower decodes an event's data before f shows it.
@@ -146,6 +151,26 @@ func (v *textView) replied(d deskhand.ModelReplied) {
 	v.screen.Busy("")
 }
 
+// consulted shows a request beside the conversation, which costs like the others.
+func (v *textView) consulted(d deskhand.ModelConsulted) {
+	v.total, v.cost = v.total.Add(d.Usage), v.cost+d.CostUSD
+	v.screen.Action(dim, "  · "+transcript.ConsultedText(d), " · total "+transcript.Dollars(v.cost))
+}
+
+// checkedStyle is the colour of a finding.
+var checkedStyle = map[deskhand.Finding]style{deskhand.Verified: green, deskhand.NotVerified: yellow, deskhand.Refuted: red}
+
+func (v *textView) checked(d deskhand.OutcomeChecked) {
+	v.screen.Busy("")
+	v.screen.Line(plain, "")
+	for _, c := range d.Items {
+		v.screen.Line(checkedStyle[c.Finding], "  "+transcript.CheckedText(c))
+	}
+	if d.Again {
+		v.remark("The model is told, and goes on.")
+	}
+}
+
 func (v *textView) failed(d deskhand.ModelFailed) {
 	v.remark(transcript.FailureText(d))
 	if d.RetryMS > 0 {
@@ -190,7 +215,11 @@ func (v *textView) end(t deskhand.Task) {
 	if t.Result != "" && strings.TrimSpace(t.Result) != strings.TrimSpace(v.lastSaid) {
 		v.screen.Line(plain, plaintext.Block(t.Result))
 	}
-	line := fmt.Sprintf("%s · %s · %s · %s · %s · %s", t.Status, plural(t.Turns, "turn"), plural(t.Calls, "call"),
+	status := string(t.Status)
+	if t.Status == deskhand.Done {
+		status += " · " + transcript.FindingWords(transcript.Found(t))
+	}
+	line := fmt.Sprintf("%s · %s · %s · %s · %s · %s", status, plural(t.Turns, "turn"), plural(t.Calls, "call"),
 		transcript.Tokens(t.Usage), transcript.Dollars(t.CostUSD), transcript.Seconds(t.Updated.Sub(t.Created)))
 	v.screen.Line(endWords[t.Status], line)
 	if v.story.Reason != "" && t.Status != deskhand.Done && !(v.live && t.Status == deskhand.Failed) {

@@ -68,7 +68,7 @@ func TestViewIntoAFile(t *testing.T) {
 		"I was cut\n  ! The model could not be asked: Overloaded.", "Trying again in 1.5 s",
 		"! The reply broke off and starts again.", "I click ü.\n", "turn 1 · 3412 in · 120 out · $0.0041 · 2.3 s · total $0.0041",
 		"  → click 512,742 · 31 ms\n", `  ✗ type "Grüße long`, "… · 4 ms\n", "    No.", "All done.",
-		"done · 1 turn · 2 calls", "1 min 05 s", "deskhand task export abcdefgh", `\x1b[2J\x1b]0;owned\x07\u202evil`,
+		"done · not verified · 1 turn · 2 calls", "1 min 05 s", "deskhand task export abcdefgh", `\x1b[2J\x1b]0;owned\x07\u202evil`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the view lacks %q", want)

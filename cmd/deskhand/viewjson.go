@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/transcript"
 )
 
 // eventVersion is the version of the public form of events.
@@ -34,7 +35,10 @@ func (v *streamView) end(deskhand.Task) {}
 func (v *streamView) close() {}
 
 // outcomeView prints nothing but one object at the end.
-type outcomeView struct{ out io.Writer }
+type outcomeView struct {
+	out   io.Writer
+	story *transcript.Story
+}
 
 // summary is the object of --output json. It is stable.
 type summary struct {
@@ -46,15 +50,25 @@ type summary struct {
 	Usage      deskhand.Usage  `json:"usage"`
 	CostUSD    float64         `json:"cost_usd"`
 	DurationMS int64           `json:"duration_ms"`
+
+	Finding  deskhand.Finding   `json:"finding"`            // of the outcome: verified, not_verified or failed
+	Evidence []deskhand.Checked `json:"evidence,omitempty"` // what was looked at
 }
 
 func summaryOf(t deskhand.Task) summary {
-	return summary{t.ID, t.Status, t.Result, t.Turns, t.Calls, t.Usage, t.CostUSD, t.Updated.Sub(t.Created).Milliseconds()}
+	return summary{
+		Task: t.ID, Status: t.Status, Result: t.Result, Turns: t.Turns, Calls: t.Calls, Usage: t.Usage, CostUSD: t.CostUSD,
+		DurationMS: t.Updated.Sub(t.Created).Milliseconds(), Finding: transcript.Found(t),
+	}
 }
 
-func (v outcomeView) event(deskhand.Event) error { return nil }
+func (v outcomeView) event(e deskhand.Event) error { return v.story.Add(e) }
 
-func (v outcomeView) end(t deskhand.Task) { printJSON(v.out, summaryOf(t)) }
+func (v outcomeView) end(t deskhand.Task) {
+	s := summaryOf(t)
+	s.Evidence = v.story.Checks
+	printJSON(v.out, s)
+}
 
 func (v outcomeView) close() {}
 

@@ -6,5 +6,3 @@ func firstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	return line
 }
-
-func joinSentences(s []string) string { return strings.Join(s, " ") }

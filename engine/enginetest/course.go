@@ -3,11 +3,13 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/model"
 )
@@ -115,32 +117,42 @@ func notices(t *testing.T, open Open) {
 }
 
 func check(t *testing.T, open Open) {
+	criteria := []deskhand.Criterion{{Kind: "file", Want: "/a"}}
 	for name, c := range map[string]struct {
-		ok     bool
-		err    error
-		status deskhand.Status
-		reason string
+		finding deskhand.Finding
+		err     error
+		status  deskhand.Status
+		reason  string
 	}{
-		"right":  {true, nil, deskhand.Done, ""},
-		"wrong":  {false, nil, deskhand.Failed, "the file is empty"},
-		"cannot": {false, errors.New("the disk is gone"), deskhand.Failed, "the disk is gone"},
+		"right":   {deskhand.Verified, nil, deskhand.Done, ""},
+		"unclear": {deskhand.NotVerified, nil, deskhand.Done, ""},
+		"wrong":   {deskhand.Refuted, nil, deskhand.Failed, "the file is empty"},
+		"cannot":  {"", errors.New("the disk is gone"), deskhand.Failed, "the disk is gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(Turns(Say("all done")))
-			w.Check = func(_ context.Context, _ engine.Computer, result string) (bool, string, error) {
-				if n := w.Computers.Open.Load(); n != 1 || result != "all done" {
-					t.Errorf("checked %q with %d computers up", result, n)
+			w.Check = func(_ context.Context, _ engine.Computer, task deskhand.Task, _ agent.Ask) ([]deskhand.Checked, error) {
+				if n := w.Computers.Open.Load(); n != 1 || !slices.Equal(task.Criteria, criteria) {
+					t.Errorf("checked %v with %d computers up", task.Criteria, n)
 				}
-				return c.ok, "the file is empty", c.err
+				return []deskhand.Checked{{Criterion: criteria[0], Finding: c.finding, Evidence: "the file is empty"}}, c.err
 			}
-			e, _ := open(t, w)
-			events := watch(t, e, start(t, e).ID, 0)
-			if d := last(t, events); d.To != c.status || !strings.Contains(d.Reason, c.reason) {
+			e, st := open(t, w)
+			task := newTask()
+			task.Criteria, task.Guard.Rechecks = criteria, -1
+			task, err := e.Start(t.Context(), task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			events := watch(t, e, task.ID, 0)
+			if d := last(t, events); d.To != c.status || !strings.Contains(d.Reason, c.reason) || d.Result != "all done" && c.err == nil {
 				t.Errorf("ended as %+v", d)
 			}
-			notes := strings.Join(texts(t, events, deskhand.KindNote), "")
-			if strings.Contains(notes, "the file is empty") != (c.err == nil) {
-				t.Errorf("notes: %s", notes)
+			if n := len(texts(t, events, deskhand.KindOutcomeChecked)); (n == 1) != (c.err == nil) {
+				t.Errorf("%d checks are in the journal", n)
+			}
+			if got, err := st.Get(t.Context(), string(task.ID)); err != nil || got.Finding != c.finding {
+				t.Errorf("at a glance it is %q, %v", got.Finding, err)
 			}
 		})
 	}

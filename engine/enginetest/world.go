@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/tool"
@@ -23,7 +24,7 @@ type World struct {
 	ModelErr  error // of making the model
 	Computers *Computers
 	Gate      func(deskhand.Task) func(deskhand.Call) deskhand.Verdict // nil: the engine's default
-	Check     func(ctx context.Context, c engine.Computer, result string) (bool, string, error)
+	Check     func(ctx context.Context, c engine.Computer, t deskhand.Task, ask agent.Ask) ([]deskhand.Checked, error)
 	Keep      bool
 }
 

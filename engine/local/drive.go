@@ -37,7 +37,8 @@ func (d *drive) run(ctx context.Context, t deskhand.Task) {
 	defer func() { d.e.end(d, kept) }()
 
 	out, c := d.work(ctx, t)
-	if c != nil && (out.Status == deskhand.Waiting || d.e.cfg.Keep) {
+	parked := out.Status == deskhand.Waiting || out.Status == deskhand.Exhausted
+	if c != nil && (parked || d.e.cfg.Keep) {
 		kept = c
 	} else if c != nil {
 		if err := c.close(); err != nil {
@@ -74,10 +75,13 @@ func (d *drive) work(ctx context.Context, t deskhand.Task) (agent.Outcome, *comp
 	}
 	defer c.closeWhenStuck(ctx)()
 	defer d.recordNetwork(ctx, c)()
-	out, err := d.turns(ctx, d.e.agent(t, m, cost, c.Tools()), c)
-	if err == nil && out.Status == deskhand.Done {
-		out, err = d.check(ctx, c, out)
+	a := d.e.agent(t, m, cost, c.Tools())
+	if check := d.e.cfg.Check; check != nil {
+		a.Check = func(ctx context.Context, t deskhand.Task, ask agent.Ask) ([]deskhand.Checked, error) {
+			return check(ctx, c.Computer, t, ask)
+		}
 	}
+	out, err := d.turns(ctx, a, c)
 	if err != nil {
 		return d.failed(ctx, err), c
 	}
@@ -145,21 +149,6 @@ func (d *drive) turns(ctx context.Context, a *agent.Agent, c *computer) (agent.O
 			return out, err
 		}
 	}
-}
-
-// check asks whether what the model says it did is so.
-func (d *drive) check(ctx context.Context, c *computer, out agent.Outcome) (agent.Outcome, error) {
-	if d.e.cfg.Check == nil {
-		return out, nil
-	}
-	ok, evidence, err := d.e.cfg.Check(ctx, c.Computer, out.Result)
-	if err != nil {
-		return out, deskhand.Errorf("check", "", "the outcome could not be checked: %w", err)
-	}
-	if err := d.note(ctx, "Checked: "+evidence, false); err != nil || ok {
-		return out, err
-	}
-	return agent.Outcome{Status: deskhand.Failed, Reason: "The check of the outcome failed: " + evidence}, nil
 }
 
 // failed is how a task ends that cannot go on: as stopped when that is why.

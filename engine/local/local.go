@@ -37,10 +37,9 @@ type Config struct {
 	// task's permission mode.
 	Gate func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict
 
-	// Check looks at the computer after the model said it is done, and reports
-	// whether it is, with its evidence in one sentence. Default: the model is
-	// believed.
-	Check func(ctx context.Context, c engine.Computer, result string) (ok bool, evidence string, err error)
+	// Check looks at a task's criteria on its computer; see agent.Agent.Check.
+	// Default: nothing can look.
+	Check func(ctx context.Context, c engine.Computer, t deskhand.Task, ask agent.Ask) ([]deskhand.Checked, error)
 
 	Retry model.RetryConfig // how failed requests are repeated. Default: model.RetryConfig's
 	Keep  bool              // leave the computers of ended tasks up until Stop or Close. Default: false

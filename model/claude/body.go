@@ -135,7 +135,7 @@ func turnsOf(messages []model.Message) ([]turn, error) {
 			}
 			continue
 		}
-		blocks := slices.DeleteFunc(slices.Clone(m.Blocks), func(b model.Block) bool { return b.CallID == "" && b.Text == "" })
+		blocks := slices.DeleteFunc(slices.Clone(m.Blocks), func(b model.Block) bool { return b.CallID == "" && b.Text == "" && b.Image == nil })
 		if len(blocks) == 0 {
 			continue
 		}
@@ -203,7 +203,11 @@ func (b *body) turn(ctx context.Context, t turn, marked bool) error {
 
 // block writes a block without its closing brace.
 func (b *body) block(ctx context.Context, block model.Block) error {
-	if block.CallID == "" {
+	switch {
+	case block.CallID != "":
+	case block.Image != nil:
+		return b.image(ctx, block.Image)
+	default:
 		b.WriteString(`{"type":"text","text":`)
 		b.text(block.Text)
 		return nil
@@ -252,21 +256,30 @@ func (b *body) content(ctx context.Context, c deskhand.Content) error {
 		b.WriteByte('}')
 		return nil
 	}
-	data := c.Image.Data
+	if err := b.image(ctx, c.Image); err != nil {
+		return err
+	}
+	b.WriteByte('}')
+	return nil
+}
+
+// image writes an image without its closing brace.
+func (b *body) image(ctx context.Context, img *deskhand.Image) error {
+	data := img.Data
 	if data == nil {
 		if b.req.Image == nil {
 			return deskhand.Errorf("", deskhand.Internal, "An image of the history cannot be read.")
 		}
 		var err error
-		if data, err = b.req.Image(ctx, c.Image.Hash); err != nil {
+		if data, err = b.req.Image(ctx, img.Hash); err != nil {
 			return fmt.Errorf("an image of the history cannot be read: %w", err)
 		}
 	}
 	b.WriteString(`{"type":"image","source":{"type":"base64","media_type":`)
-	b.text(c.Image.MediaType)
+	b.text(img.MediaType)
 	b.WriteString(`,"data":"`)
 	b.Grow(base64.StdEncoding.EncodedLen(len(data)))
 	b.Write(base64.StdEncoding.AppendEncode(b.AvailableBuffer(), data))
-	b.WriteString(`"}}`)
+	b.WriteString(`"}`)
 	return nil
 }

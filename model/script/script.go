@@ -19,6 +19,7 @@ type Script struct {
 	key     string // the credential clients must send; empty accepts any
 	tries   int    // looks at the screen before a place counts as missing
 	steps   []step
+	asides  []step // replies to requests beside the conversation
 }
 
 // step is one reply of the model, with what must be true of the request that

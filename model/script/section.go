@@ -26,6 +26,7 @@ func (p *parser) section(line int, name, text string) error {
 	handlers := map[string]func(section) error{
 		"options":     p.options,
 		"model":       p.model,
+		"aside":       p.aside,
 		"raw":         p.raw,
 		"expect":      p.expect,
 		"when":        p.when,
@@ -39,7 +40,7 @@ func (p *parser) section(line int, name, text string) error {
 	if !ok {
 		return p.errorf(line, "there is no section %q; the sections are %s", words[0], strings.Join(slices.Sorted(maps.Keys(handlers)), ", "))
 	}
-	if words[0] != "options" && !p.started {
+	if words[0] != "options" && words[0] != "aside" && !p.started {
 		p.step.line, p.started = line, true
 	}
 	return handle(section{line, words[1:], text})

@@ -31,6 +31,7 @@ type Server struct {
 	mu            sync.Mutex // guards what follows
 	conversations []*conversation
 	requests      int
+	asked         int // requests beside the conversations
 	problems      []string
 	cache         promptCache
 	images        map[[32]byte]*imageFacts
@@ -169,6 +170,13 @@ func (s *Server) prepare(header http.Header, body []byte) (*performance, *refusa
 	r, refused := s.admit(header, body)
 	if refused != nil {
 		return nil, refused
+	}
+	if s.isAside(r) {
+		p, err := s.performAside(r)
+		if err != nil {
+			return nil, invalid("%v", err)
+		}
+		return p, nil
 	}
 	c, refused := s.conversation(r)
 	if refused != nil {

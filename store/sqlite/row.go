@@ -10,27 +10,54 @@ import (
 // taskRow is a Task as it is stored. It is a type of its own so that the
 // vocabulary can change without old rows changing their meaning.
 type taskRow struct {
-	Text       string    `json:"text"`
-	Status     string    `json:"status"`
-	Created    time.Time `json:"created"`
-	Updated    time.Time `json:"updated"`
-	Model      string    `json:"model"`
-	Toolset    string    `json:"toolset"`
-	Width      int       `json:"width"`
-	Height     int       `json:"height"`
-	Effort     string    `json:"effort,omitempty"`
-	System     string    `json:"system,omitempty"`
-	Permission string    `json:"permission"`
-	Sandbox    string    `json:"sandbox"`
-	Allow      []string  `json:"allow,omitempty"`
-	MaxTurns   int       `json:"max_turns,omitempty"`
-	MaxTimeNS  int64     `json:"max_time_ns,omitempty"`
-	MaxCostUSD float64   `json:"max_cost_usd,omitempty"`
-	Result     string    `json:"result,omitempty"`
-	Turns      int       `json:"turns"`
-	Calls      int       `json:"calls"`
-	Usage      usageRow  `json:"usage"`
-	CostUSD    float64   `json:"cost_usd"`
+	Text       string         `json:"text"`
+	Status     string         `json:"status"`
+	Created    time.Time      `json:"created"`
+	Updated    time.Time      `json:"updated"`
+	Model      string         `json:"model"`
+	Toolset    string         `json:"toolset"`
+	Width      int            `json:"width"`
+	Height     int            `json:"height"`
+	Effort     string         `json:"effort,omitempty"`
+	System     string         `json:"system,omitempty"`
+	Permission string         `json:"permission"`
+	Sandbox    string         `json:"sandbox"`
+	Allow      []string       `json:"allow,omitempty"`
+	MaxTurns   int            `json:"max_turns,omitempty"`
+	MaxTimeNS  int64          `json:"max_time_ns,omitempty"`
+	MaxTokens  int64          `json:"max_tokens,omitempty"`
+	MaxCostUSD float64        `json:"max_cost_usd,omitempty"`
+	Criteria   []criterionRow `json:"criteria,omitempty"`
+	Guard      guardRow       `json:"guard,omitzero"`
+	Skills     []string       `json:"skills,omitempty"`
+	Result     string         `json:"result,omitempty"`
+	Turns      int            `json:"turns"`
+	Calls      int            `json:"calls"`
+	Usage      usageRow       `json:"usage"`
+	CostUSD    float64        `json:"cost_usd"`
+	Finding    string         `json:"finding,omitempty"`
+}
+
+type criterionRow struct {
+	Kind string `json:"kind"`
+	Want string `json:"want"`
+}
+
+type guardRow struct {
+	Identical int `json:"identical,omitempty"`
+	Cycles    int `json:"cycles,omitempty"`
+	Clicks    int `json:"clicks,omitempty"`
+	Idle      int `json:"idle,omitempty"`
+	Rechecks  int `json:"rechecks,omitempty"`
+}
+
+// converted returns a slice whose elements went through f; none stay nil.
+func converted[From, To any](in []From, f func(From) To) []To {
+	var out []To
+	for _, v := range in {
+		out = append(out, f(v))
+	}
+	return out
 }
 
 type usageRow struct {
@@ -46,7 +73,9 @@ func rowOf(t deskhand.Task) taskRow {
 		Text: t.Text, Status: string(t.Status), Created: t.Created, Updated: t.Updated,
 		Model: t.Model, Toolset: t.Toolset, Width: t.Screen.W, Height: t.Screen.H,
 		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox, Allow: t.Allow,
-		MaxTurns: t.Budget.MaxTurns, MaxTimeNS: int64(t.Budget.MaxTime), MaxCostUSD: t.Budget.MaxCostUSD,
+		MaxTurns: t.Budget.MaxTurns, MaxTimeNS: int64(t.Budget.MaxTime), MaxTokens: t.Budget.MaxTokens, MaxCostUSD: t.Budget.MaxCostUSD,
+		Criteria: converted(t.Criteria, func(c deskhand.Criterion) criterionRow { return criterionRow(c) }),
+		Guard:    guardRow(t.Guard), Skills: t.Skills, Finding: string(t.Finding),
 		Result: t.Result, Turns: t.Turns, Calls: t.Calls, Usage: usageRow(t.Usage), CostUSD: t.CostUSD,
 	}
 }
@@ -56,7 +85,9 @@ func (r taskRow) task(id deskhand.TaskID) deskhand.Task {
 		ID: id, Text: r.Text, Status: deskhand.Status(r.Status), Created: r.Created, Updated: r.Updated,
 		Model: r.Model, Toolset: r.Toolset, Screen: deskhand.Size{W: r.Width, H: r.Height},
 		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox, Allow: r.Allow,
-		Budget: deskhand.Budget{MaxTurns: r.MaxTurns, MaxTime: time.Duration(r.MaxTimeNS), MaxCostUSD: r.MaxCostUSD},
+		Budget:   deskhand.Budget{MaxTurns: r.MaxTurns, MaxTime: time.Duration(r.MaxTimeNS), MaxTokens: r.MaxTokens, MaxCostUSD: r.MaxCostUSD},
+		Criteria: converted(r.Criteria, func(c criterionRow) deskhand.Criterion { return deskhand.Criterion(c) }),
+		Guard:    deskhand.Guard(r.Guard), Skills: r.Skills, Finding: deskhand.Finding(r.Finding),
 		Result: r.Result, Turns: r.Turns, Calls: r.Calls, Usage: deskhand.Usage(r.Usage), CostUSD: r.CostUSD,
 	}
 }

@@ -119,7 +119,9 @@ func glance(t *testing.T, f *fixture) {
 	id := deskhand.NewTaskID()
 	want := deskhand.Task{
 		ID: id, Text: "a<b", Model: "m", Toolset: "t", Screen: deskhand.Size{W: 1280, H: 800}, Effort: "low", System: "s",
-		Permission: "trust", Sandbox: "bwrap", Budget: deskhand.Budget{MaxTurns: 7, MaxTime: time.Minute + 1, MaxCostUSD: 1.5},
+		Permission: "trust", Sandbox: "bwrap", Budget: deskhand.Budget{MaxTurns: 7, MaxTime: time.Minute + 1, MaxTokens: 9, MaxCostUSD: 1.5},
+		Criteria: []deskhand.Criterion{{Kind: "file", Want: "/a"}}, Guard: deskhand.Guard{Identical: 1, Cycles: 2, Clicks: 3, Idle: 4, Rechecks: 5},
+		Skills: []string{"/s"},
 	}
 	use := deskhand.Usage{Input: 1, Output: 2, CacheRead: 3, CacheWrite: 4, CacheWrite1h: 5}
 	out := f.append(
@@ -129,12 +131,17 @@ func glance(t *testing.T, f *fixture) {
 		deskhand.NewEvent(id, deskhand.KindModelReplied, deskhand.ModelReplied{Content: json.RawMessage(`[]`), Usage: use, CostUSD: 0.1}),
 		deskhand.NewEvent(id, deskhand.KindModelReplied, deskhand.ModelReplied{Content: json.RawMessage(`[]`), Usage: use, CostUSD: 0.2}),
 		deskhand.NewEvent(id, deskhand.KindCallStarted, deskhand.CallStarted{Call: deskhand.Call{Input: json.RawMessage(`{}`)}}),
+		deskhand.NewEvent(id, deskhand.KindModelConsulted, deskhand.ModelConsulted{Usage: use, CostUSD: 0.5}),
+		deskhand.NewEvent(id, deskhand.KindBudgetRaised, deskhand.BudgetRaised{Budget: deskhand.Budget{MaxTurns: 8}}),
+		deskhand.NewEvent(id, deskhand.KindOutcomeChecked, deskhand.OutcomeChecked{Finding: deskhand.Verified}),
 		deskhand.NewEvent(id, deskhand.KindTaskStatus, deskhand.TaskStatus{To: deskhand.Done, Result: "done"}),
 	)
+	want.Budget, want.Finding = deskhand.Budget{MaxTurns: 8}, deskhand.Verified
 	want.Status, want.Result, want.Turns, want.Calls = deskhand.Done, "done", 1, 1
-	want.Usage, want.CostUSD = use.Add(use), 0.1
+	want.Usage, want.CostUSD = use.Add(use).Add(use), 0.1
 	want.CostUSD += 0.2
-	want.Created, want.Updated = out[0].Time, out[6].Time
+	want.CostUSD += 0.5
+	want.Created, want.Updated = out[0].Time, out[9].Time
 	for _, st := range []store.Store{f, f.another()} {
 		got, err := st.Get(t.Context(), string(id))
 		if err != nil || !reflect.DeepEqual(got, want) {

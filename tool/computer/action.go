@@ -35,6 +35,7 @@ const (
 // deed is how an action is done. Either input says what the desktop is to do,
 // or special does it itself.
 type deed struct {
+	looks   bool   // it changes nothing
 	verb    string // in "Failed to perform {verb} action."
 	done    string // acknowledgement; {text}, {duration} and {scroll_direction} are filled in
 	input   func(s deskhand.Scale, a args) (desktop.Action, error)
@@ -43,8 +44,8 @@ type deed struct {
 
 // actions is everything that can be done, each once.
 var actions = [...]deed{
-	screenshot:     {verb: "screenshot", special: takeScreenshot},
-	zoom:           {verb: "zoom", special: takeZoom},
+	screenshot:     {looks: true, verb: "screenshot", special: takeScreenshot},
+	zoom:           {looks: true, verb: "zoom", special: takeZoom},
 	leftClick:      {verb: "click", done: "Clicked.", input: click(desktop.ButtonLeft, 1)},
 	rightClick:     {verb: "right click", done: "Right-clicked.", input: click(desktop.ButtonRight, 1)},
 	middleClick:    {verb: "middle click", done: "Middle-clicked.", input: click(desktop.ButtonMiddle, 1)},
@@ -55,12 +56,12 @@ var actions = [...]deed{
 	mouseMove:      {verb: "mouse move", done: "Moved the mouse.", input: move},
 	leftDown:       {verb: "mouse down", done: "Left mouse button pressed.", input: button(desktop.Press)},
 	leftUp:         {verb: "mouse up", done: "Left mouse button released.", input: button(desktop.Release)},
-	cursorPosition: {verb: "cursor position", special: tellCursor},
+	cursorPosition: {looks: true, verb: "cursor position", special: tellCursor},
 	scroll:         {verb: "scroll", done: "Scrolled {scroll_direction}.", input: wheel},
 	typeText:       {verb: "type", done: "Typed.", input: enter},
 	pressKey:       {verb: "key", done: "Pressed {text}.", input: press},
 	holdKey:        {verb: "hold key", done: "Held {text} for {duration}s.", input: hold},
-	wait:           {verb: "wait", special: pause},
+	wait:           {looks: true, verb: "wait", special: pause},
 }
 
 // modifierNamed maps the names of modifiers, with those that other keyboards

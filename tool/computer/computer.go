@@ -68,6 +68,7 @@ type Computer struct {
 	mu      sync.Mutex
 	scale   deskhand.Scale // zero until the display was first asked for its size
 	frame   uint64         // content shown to the model last; 0 before the first picture
+	since   uint64         // content after the last input, or of the first picture; 0 before either
 	settled time.Time      // when the display was last seen to be still
 }
 
@@ -117,7 +118,11 @@ func (c *Computer) perform(ctx context.Context, m member, a args) (deskhand.Resu
 	}
 	act := actions[m.action]
 	if act.special != nil {
-		return act.special(ctx, c, a)
+		r, err := act.special(ctx, c, a)
+		if act.looks && err == nil {
+			r.Effect = deskhand.EffectLook
+		}
+		return r, err
 	}
 	input, err := act.input(c.scale, a)
 	if err != nil {
@@ -126,13 +131,27 @@ func (c *Computer) perform(ctx context.Context, m member, a args) (deskhand.Resu
 	return c.apply(ctx, input, a.fill(act.done))
 }
 
-// apply has the desktop perform input and waits for what comes of it.
+// apply has the desktop perform input and waits for what comes of it. Whether
+// something was drawn since the last input is told to the runtime, so that what
+// comes late counts too; that nothing was, only of clicks and drags: typing may
+// rightly show nothing.
 func (c *Computer) apply(ctx context.Context, input desktop.Action, done string) (deskhand.Result, error) {
+	wait := c.config.Settle
+	wait.Since = c.since
 	if err := c.desktop.Input(ctx, input); err != nil {
 		return deskhand.Result{}, err
 	}
-	c.settle(ctx, c.config.Settle)
-	return deskhand.Text(done), nil
+	s := c.settle(ctx, wait)
+	c.since = s.Frame
+	r := deskhand.Text(done)
+	switch {
+	case wait.Since == 0 || s.Frame == 0: // it cannot be told
+	case s.Changed:
+		r.Effect = deskhand.EffectSome
+	case input.Kind == desktop.Click || input.Kind == desktop.Drag:
+		r.Effect = deskhand.EffectNone
+	}
+	return r, nil
 }
 
 // measure learns the size of the display, once.
@@ -153,13 +172,17 @@ func (c *Computer) measure(ctx context.Context) error {
 
 // settle waits until the display is still, within bounds. The action before it
 // was performed, whatever becomes of the wait; a display that is gone will say
-// so at the next call.
-func (c *Computer) settle(ctx context.Context, wait desktop.Wait) {
+// so at the next call, and nothing was seen of it.
+func (c *Computer) settle(ctx context.Context, wait desktop.Wait) desktop.Settled {
 	s, err := c.desktop.Settle(ctx, wait)
 	c.settled = time.Time{}
-	if err == nil && s.Quiet {
+	if err != nil {
+		return desktop.Settled{}
+	}
+	if s.Quiet {
 		c.settled = time.Now()
 	}
+	return s
 }
 
 func failure(text string) deskhand.Result {

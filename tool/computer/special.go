@@ -54,6 +54,9 @@ func (c *Computer) show(ctx context.Context, since uint64) ([]deskhand.Content, 
 		return nil, err
 	}
 	c.frame = picture.Frame
+	if c.since == 0 {
+		c.since = picture.Frame
+	}
 	if picture.Unchanged {
 		return []deskhand.Content{{Text: unchanged}}, nil
 	}
