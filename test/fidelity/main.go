@@ -40,7 +40,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	status, err := obey(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	do, args := obey, os.Args[1:]
+	if len(args) > 0 && args[0] == keyboardCommand {
+		do, args = obeyKeyboard, args[1:]
+	}
+	status, err := do(ctx, args, os.Stdout, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fidelity:", err)
 	}

@@ -28,17 +28,18 @@ var screen = deskhand.Size{W: 1280, H: 800}
 // rig is everything that one run needs: a computer with the pages and the
 // browser, and the loop that drives it.
 type rig struct {
-	machine *machine.Machine
-	pages   *program
-	base    string // URL of the pages
-	browser *browser
-	hand    *watched // the desktop, on the way from the tool
-	player  *player
-	client  *claude.Client
-	store   store.Store
-	engine  engine.Engine
-	info    model.Info
-	source  string // of the oracles
+	machine  *machine.Machine
+	pages    *program
+	base     string // URL of the pages
+	browser  *browser
+	hand     *watched // the desktop, on the way from the tool
+	player   *player
+	client   *claude.Client
+	store    store.Store
+	engine   engine.Engine
+	info     model.Info
+	computer computer.Config // of the tool
+	source   string          // of the oracles
 
 	took   map[string][]time.Duration // of calls, by name
 	closes []func() error
@@ -131,7 +132,7 @@ func (r *rig) close() error {
 
 // Up implements engine.Computers: every task gets the one computer there is.
 func (r *rig) Up(context.Context, deskhand.Task) (engine.Computer, error) {
-	c, err := computer.New(desktop.Desktop(r.hand), computer.Config{})
+	c, err := computer.New(desktop.Desktop(r.hand), r.computer)
 	if err != nil {
 		return nil, err
 	}
