@@ -12,6 +12,7 @@ import (
 // Limits of waiting for programs to read what was typed.
 const (
 	pongLimit   = 2 * time.Second        // for a program that answers pings
+	heardLimit  = 8 * time.Second        // for one to hear of a new keymap on all its other connections
 	quietTyping = 400 * time.Millisecond // of no drawing, for one that does not
 	busyTyping  = 3 * time.Second        // at most, when it draws all the time
 )
@@ -34,7 +35,7 @@ func (h *hands) caughtUp(ctx context.Context) error {
 func (h *hands) answers(ctx context.Context) (window uint32, sure bool, err error) {
 	window, pings, err := h.focused(ctx)
 	if err == nil && pings {
-		sure, err = h.ping(ctx, window)
+		sure, err = h.ping(ctx, window, pongLimit)
 	}
 	return window, sure, err
 }
@@ -61,9 +62,9 @@ func (h *hands) focused(ctx context.Context) (window uint32, pings bool, err err
 }
 
 // ping asks the program whether it is alive, and waits for the answer, which
-// goes to the root window. The time in it is a number of ours, so that the
+// goes to the root window, within a limit. The time in it is a number of ours, so that the
 // window manager does not take it for an answer to its own.
-func (h *hands) ping(ctx context.Context, window uint32) (ok bool, err error) {
+func (h *hands) ping(ctx context.Context, window uint32, within time.Duration) (ok bool, err error) {
 	const eventMask, substructureNotify = 1 << 11, 1 << 19
 	root := h.conn.Setup.Root
 	listen := func(mask uint32) error {
@@ -82,7 +83,7 @@ func (h *hands) ping(ctx context.Context, window uint32) (ok bool, err error) {
 	if err := h.conn.Send(ctx, &b); err != nil {
 		return false, err
 	}
-	limit := time.NewTimer(pongLimit)
+	limit := time.NewTimer(within)
 	defer limit.Stop()
 	for !ok && err == nil {
 		select {

@@ -20,6 +20,7 @@ type hands struct {
 	turn   chan struct{} // holds one token
 	held   ledger        // guarded by turn
 	spares spares        // guarded by turn
+	heard  heard         // guarded by turn
 	pings  uint32        // sent so far; guarded by turn
 }
 

@@ -13,6 +13,7 @@ type keyboard struct {
 	*layout
 	state kbState
 	down  []byte // keycodes held by anybody
+	raw   []byte // the map as the server tells it
 }
 
 // keyboard asks for the keyboard as it is now. The map is not kept between
@@ -25,22 +26,23 @@ func (h *hands) keyboard(ctx context.Context) (*keyboard, error) {
 	if err := h.conn.Send(ctx, &b); err != nil {
 		return nil, err
 	}
-	raw, err := m.Wait(ctx)
+	mapped, err := m.Wait(ctx)
 	if err != nil {
 		return nil, err
 	}
-	km, err := readMap(raw)
+	km, err := readMap(mapped)
 	if err != nil {
 		return nil, err
 	}
-	if raw, err = s.Wait(ctx); err != nil {
+	raw, err := s.Wait(ctx)
+	if err != nil {
 		return nil, err
 	}
 	state := readState(raw)
 	if raw, err = down.Wait(ctx); err != nil {
 		return nil, err
 	}
-	return &keyboard{layout: newLayout(km, int(state.lockedGroup)), state: state, down: downKeys(raw)}, nil
+	return &keyboard{layout: newLayout(km, int(state.lockedGroup)), state: state, down: downKeys(raw), raw: mapped[replyHead:]}, nil
 }
 
 // modifierCodes returns the keycodes of the job's modifiers.
@@ -63,10 +65,17 @@ func (h *hands) modifierCodes(ctx context.Context, j *job) ([]byte, error) {
 	return codes, nil
 }
 
+// replyHead are the bytes of a reply before what it says: kind, device,
+// sequence number, length.
+const replyHead = 8
+
 // strokes finds the keys for symbols, and puts those that the layout lacks on
-// spare keys.
+// spare keys. The program with the focus has heard of the keymap by then.
 func (h *hands) strokes(ctx context.Context, kb *keyboard, syms []keysym.Sym) ([]stroke, error) {
 	if err := h.spares.place(ctx, h, kb, syms); err != nil {
+		return nil, err
+	}
+	if err := h.hear(ctx, kb); err != nil {
 		return nil, err
 	}
 	out := make([]stroke, len(syms))
