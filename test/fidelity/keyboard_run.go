@@ -121,13 +121,18 @@ func obeyKeyboard(ctx context.Context, args []string, stdout, stderr io.Writer) 
 
 // measureKeyboard plays all trials of an order on one computer.
 func measureKeyboard(ctx context.Context, o keyboardOrder, log io.Writer) (rep keyboardReport, err error) {
-	rep.order = o
 	t, err := newTypist(ctx, o.peer)
 	if err != nil {
 		return rep, err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
 	t.hand.setFault(o.fault)
+	return t.measure(ctx, o, log)
+}
+
+// measure plays all trials of an order, one program after the other.
+func (t *typist) measure(ctx context.Context, o keyboardOrder, log io.Writer) (keyboardReport, error) {
+	rep := keyboardReport{order: o}
 	for _, where := range o.targets {
 		for n := range o.repetitions {
 			for _, l := range o.layouts {
