@@ -6,7 +6,7 @@ LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export DESKHAND_TASK := $(value TASK)
 unexport TASK
 
-.PHONY: help run test check fuzz attack bench fidelity build fmt doctor setup
+.PHONY: help run test check fuzz attack bench fidelity keyboard build fmt doctor setup
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -64,6 +64,11 @@ fidelity: ## let the MiniWoB++ pages in MINIWOB=DIR judge what arrives on the sc
 	@scripts/setup test
 	@$(GO) build -o bin/fidelity ./test/fidelity
 	@bin/fidelity -miniwob "$(MINIWOB)" -out docs/fidelity.md $(ARGS)
+
+keyboard: ## type every text under every layout into three programs, beside xdotool (about 20 minutes)
+	@scripts/setup test
+	@$(GO) build -o bin/fidelity ./test/fidelity
+	@bin/fidelity keyboard -xdotool -out docs/keyboard.md $(ARGS)
 
 fmt: ## format all Go files
 	@$(GO) run cmd/gofmt -w $$(git ls-files '*.go')

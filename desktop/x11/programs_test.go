@@ -227,14 +227,17 @@ func TestTypingIntoMousepad(t *testing.T) {
 	}
 }
 
-// page is a text area that fills the window and is posted on F9.
+// page is a text area that fills the window and is posted on F9. It is ready
+// when it has been painted.
 const page = `<!doctype html><meta charset=utf-8><body style="margin:0">
 <textarea id=t autofocus style="width:100vw;height:95vh"></textarea>
 <script>
 addEventListener('keydown', e => {
   if (e.key === 'F9') { fetch('/text', {method: 'POST', body: t.value}); t.value = ''; e.preventDefault() }
 })
-fetch('/ready', {method: 'POST'})
+// Before the first paint Chromium throws input away.
+const look = () => performance.getEntriesByName('first-paint').length ? fetch('/ready', {method: 'POST'}) : setTimeout(look, 10)
+look()
 </script>`
 
 // chromium opens page and returns what is posted.

@@ -32,7 +32,9 @@ func allHindrances() []hindrance {
 }
 
 // mixed is a bit of every text.
-var mixed = textCase{"mixed", ascii() + "'a \"e don't Straße ñ 5 € Привет, МИР! 漢字 한글 e\u0301 \U0001f469\u200d\U0001f467 שלום\n\tend\n"}
+func mixed() textCase {
+	return textCase{name: "mixed", text: ascii() + "'a \"e don't Straße ñ 5 € Привет, МИР! 漢字 한글 e\u0301 \U0001f469\u200d\U0001f467 שלום\n\tend\n"}
+}
 
 // hinder types mixed text with something in the way.
 func (t *typist) hinder(ctx context.Context, rep *keyboardReport, where string, h hindrance, log io.Writer) error {
@@ -52,7 +54,7 @@ func (t *typist) hinder(ctx context.Context, rep *keyboardReport, where string, 
 		if err != nil {
 			return err
 		}
-		out, err := t.try(ctx, cell{where, h.layout.name, h.name}, mixed, ours, h.before()...)
+		out, err := t.try(ctx, cell{where, h.layout.name, h.name}, mixed(), ours, h.before()...)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -98,7 +99,8 @@ func obeyKeyboard(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		return exitUsage, err
 	}
 	rep, err := measureKeyboard(ctx, o, stderr)
-	if err != nil {
+	rep.interrupted = ctx.Err() != nil
+	if err != nil && !rep.interrupted {
 		return exitFailed, err
 	}
 	out := stdout
@@ -119,8 +121,26 @@ func obeyKeyboard(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	return exitPassed, nil
 }
 
-// measureKeyboard plays all trials of an order on one computer.
-func measureKeyboard(ctx context.Context, o keyboardOrder, log io.Writer) (rep keyboardReport, err error) {
+// measureKeyboard plays all trials of an order, the programs side by side, each
+// on a computer of its own.
+func measureKeyboard(ctx context.Context, o keyboardOrder, log io.Writer) (keyboardReport, error) {
+	parts, errs := make([]keyboardReport, len(o.targets)), make([]error, len(o.targets))
+	var all sync.WaitGroup
+	out := &lines{w: log}
+	for i, where := range o.targets {
+		part := o
+		part.targets = []string{where}
+		all.Go(func() { parts[i], errs[i] = measureTarget(ctx, part, out) })
+	}
+	all.Wait()
+	rep := keyboardReport{order: o}
+	for _, p := range parts { // of what was interrupted, that far
+		rep.trials, rep.handed = append(rep.trials, p.trials...), append(rep.handed, p.handed...)
+	}
+	return rep, errors.Join(errs...)
+}
+
+func measureTarget(ctx context.Context, o keyboardOrder, log io.Writer) (rep keyboardReport, err error) {
 	t, err := newTypist(ctx, o.peer)
 	if err != nil {
 		return rep, err
@@ -163,6 +183,9 @@ func (t *typist) playLayout(ctx context.Context, rep *keyboardReport, where stri
 			return err
 		}
 		for _, text := range rep.order.texts {
+			if actor == theirs && text.ours {
+				continue
+			}
 			out, err := t.try(ctx, cell{where, l.name, text.name}, text, actor)
 			if err != nil {
 				return err

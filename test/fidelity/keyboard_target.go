@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,7 @@ var openers = map[string]opener{terminal: openTerminal, editor: openEditor, area
 
 const (
 	windowLimit  = 60 * time.Second // for a window to appear and to get the focus
-	arrivalLimit = 60 * time.Second // for a program to have what was typed
+	arrivalLimit = 2 * time.Minute  // for a program to have what was typed
 )
 
 // target returns the program of that name, started when there is none.
@@ -215,23 +216,24 @@ func (n *notepad) finish() string { return "ctrl+s" }
 
 func (n *notepad) read(ctx context.Context) (received, error) { return n.out.received(ctx) }
 
-// boxLimit is for the browser to have what was typed; less than DevTools allow.
-const boxLimit = 25 * time.Second
-
 // box is a text area in the browser.
-type box struct{ t *typist }
+type box struct {
+	t     *typist
+	texts int // so far
+}
 
-// boxPage is a text area that shows what it has on F9, with the time of the
-// last change. A tab would move the focus, so the page puts it in, as editors
-// on the web do.
-const boxPage = `<!doctype html><meta charset=utf-8><title>Keyboard</title>
+// boxPage is a text area that keeps what it has on F9, with the time of the
+// last change, and then says so in its title: asking the page, which may be busy
+// with a long text for a minute, would keep it from its work. A tab would move
+// the focus, so the page puts it in, as editors on the web do.
+const boxPage = `<!doctype html><meta charset=utf-8>
 <body style="margin:0"><textarea autofocus spellcheck=false style="width:100vw;height:95vh;box-sizing:border-box"></textarea><script>
 const box = document.querySelector('textarea');
-let last = 0, tell, shown;
-const begin = () => { box.value = ''; shown = new Promise(t => tell = t); box.focus(); };
+let last, shown, number;
+const begin = n => { box.value = ''; last = 0; shown = null; number = n; box.focus(); };
 box.addEventListener('input', () => last = Date.now());
 addEventListener('keydown', e => {
-	if (e.key === 'F9') tell({text: box.value, at: last});
+	if (e.key === 'F9') { shown = {text: box.value, at: last}; document.title = 'text ' + number + ';'; }
 	else if (e.key === 'Tab') document.execCommand('insertText', false, '\t');
 	else return;
 	e.preventDefault();
@@ -254,22 +256,30 @@ func openArea(ctx context.Context, t *typist, env []string) (target, error) {
 	}
 	// A browser that starts has the focus where addresses are typed.
 	middle := deskhand.ScreenPoint{X: screen.W / 2, Y: screen.H / 2}
-	return &box{t}, t.machine.Desktop().Input(ctx, desktop.Action{Kind: desktop.Click, Point: &middle})
+	return &box{t: t}, t.machine.Desktop().Input(ctx, desktop.Action{Kind: desktop.Click, Point: &middle})
 }
 
-func (b *box) clear(ctx context.Context) error { return b.t.browser.evaluate(ctx, 0, "begin()", nil) }
+func (b *box) clear(ctx context.Context) error {
+	b.texts++
+	return b.t.browser.evaluate(ctx, 0, fmt.Sprintf("begin(%d)", b.texts), nil)
+}
 
 func (b *box) finish() string { return "F9" }
 
 func (b *box) read(ctx context.Context) (received, error) {
+	title := fmt.Sprintf("text %d;", b.texts)
+	err := await(ctx, "the page says that it has its text", arrivalLimit, func() (bool, error) {
+		windows, err := b.t.machine.Desktop().Windows(ctx)
+		return slices.ContainsFunc(windows, func(w desktop.Window) bool { return strings.Contains(w.Title, title) }), err
+	})
+	if err != nil {
+		return received{}, err
+	}
 	var got struct {
 		Text string `json:"text"`
 		At   int64  `json:"at"` // ms since 1970
 	}
-	err := b.t.browser.evaluate(ctx, 0, fmt.Sprintf("Promise.race([shown, new Promise(t => setTimeout(t, %d, null))])", boxLimit.Milliseconds()), &got)
-	if err == nil && got.At == 0 {
-		err = fmt.Errorf("the page was not told to show its text within %s", boxLimit)
-	}
+	err = b.t.browser.evaluate(ctx, 0, "shown", &got)
 	return received{got.Text, time.UnixMilli(got.At)}, err
 }
 

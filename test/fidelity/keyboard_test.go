@@ -37,7 +37,7 @@ func keyboardOrderOf(t *testing.T, args ...string) keyboardOrder {
 func TestKeyboard(t *testing.T) {
 	ty := openTypist(t)
 	every := keyboardOrderOf(t, "-hindrances", "none")
-	every.texts = []textCase{mixed}
+	every.texts = []textCase{mixed()}
 	for _, o := range []keyboardOrder{
 		every,
 		keyboardOrderOf(t, "-layouts", "se", "-texts", "ß é ñ €;Cyrillic;400 ideographs;blanks", "-hindrances", "Caps Lock on;Shift held by another program"),

@@ -10,7 +10,8 @@
 // an episode, show the page to the oracle and read the reward; they never act.
 //
 //	go run ./test/fidelity -miniwob DIR    the public MiniWoB++ pages, as a table
-//	go test ./test/fidelity                our own pages, quick enough for every change
+//	go run ./test/fidelity keyboard        every text under every layout into three programs, as a table
+//	go test ./test/fidelity                our own pages and a part of the keyboard, quick enough for every change
 //
 // Trust: pages and oracles run in the sandbox; what comes back is measured and
 // printed as text.
