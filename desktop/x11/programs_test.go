@@ -230,13 +230,13 @@ func TestTypingIntoMousepad(t *testing.T) {
 // page is a text area that fills the window and is posted on F9. It is ready
 // when it has been painted.
 const page = `<!doctype html><meta charset=utf-8><body style="margin:0">
-<textarea id=t autofocus style="width:100vw;height:95vh"></textarea>
+<textarea id=t autofocus style="width:100vw;height:90vh"></textarea><b>Text</b>
 <script>
 addEventListener('keydown', e => {
   if (e.key === 'F9') { fetch('/text', {method: 'POST', body: t.value}); t.value = ''; e.preventDefault() }
 })
-// Before the first paint Chromium throws input away.
-const look = () => performance.getEntriesByName('first-paint').length ? fetch('/ready', {method: 'POST'}) : setTimeout(look, 10)
+// Until there is something to see Chromium throws input away.
+const look = () => performance.getEntriesByName('first-contentful-paint').length ? fetch('/ready', {method: 'POST'}) : setTimeout(look, 10)
 look()
 </script>`
 

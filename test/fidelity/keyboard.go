@@ -116,11 +116,16 @@ type clocked struct {
 // Input implements desktop.Desktop.
 func (c *clocked) Input(ctx context.Context, actions ...desktop.Action) error {
 	if slices.ContainsFunc(actions, func(a desktop.Action) bool { return a.Kind == desktop.Type }) {
-		c.mu.Lock()
-		c.typed = time.Now()
-		c.mu.Unlock()
+		c.start()
 	}
 	return c.Desktop.Input(ctx, actions...)
+}
+
+// start notes that typing begins now.
+func (c *clocked) start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.typed = time.Now()
 }
 
 func (c *clocked) since() time.Time {
@@ -240,9 +245,7 @@ func (t *typist) typeInto(ctx context.Context, where target, text textCase, acto
 // only types: what a program needs to show its text is pressed for it.
 func (t *typist) perform(ctx context.Context, text textCase, finish, actor string) error {
 	if actor == theirs {
-		t.clock.mu.Lock()
-		t.clock.typed = time.Now()
-		t.clock.mu.Unlock()
+		t.clock.start()
 		if err := t.peer.perform(ctx, call{"type", map[string]any{"text": text.arrived()}}); err != nil {
 			return err
 		}

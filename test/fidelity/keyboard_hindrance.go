@@ -18,7 +18,7 @@ type hindrance struct {
 
 // allHindrances are what gets in the way. Each is tried with mixed text.
 func allHindrances() []hindrance {
-	us, de := layoutCases[0], layoutCases[4]
+	us, de := layoutCase{name: "us", args: []string{"-layout", "us"}}, layoutCase{name: "de", args: []string{"-layout", "de"}}
 	return []hindrance{
 		{name: "Caps Lock on", layout: de, toggles: "Caps_Lock"},
 		{name: "Num Lock on", layout: us, toggles: "Num_Lock"},
@@ -38,15 +38,15 @@ func mixed() textCase {
 
 // hinder types mixed text with something in the way.
 func (t *typist) hinder(ctx context.Context, rep *keyboardReport, where string, h hindrance, log io.Writer) error {
-	if h.env != nil {
-		if where == area {
-			return nil // the browser is the rig's, with an environment of its own
-		}
-		if _, err := t.open(ctx, where, h.env); err != nil {
-			return err
-		}
+	if h.env != nil && where == area {
+		return nil // the browser is the rig's, with an environment of its own
 	}
-	for range rep.order.repetitions {
+	for n := range rep.order.repetitions {
+		if h.env != nil && (n == 0 || t.targets[where] == nil) {
+			if _, err := t.open(ctx, where, h.env); err != nil {
+				return err
+			}
+		}
 		if err := t.layout(ctx, h.layout); err != nil {
 			return err
 		}

@@ -30,7 +30,8 @@ func (r keyboardReport) failed() (n int) {
 const keyboardPreface = `Every text, typed under every layout into three programs: ` + "`cat > file`" + ` in xterm, mousepad (GTK 3) saving to a file, and a
 ` + "`<textarea>`" + ` in Chromium. Each typing is one ` + "`type`" + ` call of the computer tool that goes through the whole loop (scripted Messages API, model,
 agent, tool, guest, X server), with the key that ends it right behind, without a pause. What the program then has is compared byte for byte.
-The three programs run side by side, each on a display of its own. xdotool types the same on the same displays (` + "`type --delay 1`" + `), without the loop.
+The three programs run side by side, each on a display of its own. xdotool types the same on the same displays (` + "`type --delay 1`" + `), without the loop;
+[decision 20](decisions/0020-keyboard-matrix.md) says what was found.
 
 A field says how many typings of how many were exact, and the p50 / p95 milliseconds from the call to the moment the program had the last
 character by its own account (xterm: the file's last write; mousepad: the saved file; textarea: its last input event). Exact ones only.`

@@ -60,14 +60,15 @@ func readKeyboardOrder(args []string, stderr io.Writer) (o keyboardOrder, err er
 	if *hindrances != "none" {
 		o.hindrances, errs[3] = pick(*hindrances, ";", allHindrances(), func(h hindrance) string { return h.name })
 	}
-	if more := strings.Join(withoutOut(args, o.out), " "); more != "" {
+	if more := strings.Join(moreArgs(args, o.out), " "); more != "" {
 		o.command += fmt.Sprintf(" ARGS=%q", more)
 	}
 	return o, errors.Join(errs[:]...)
 }
 
-func withoutOut(args []string, out string) []string {
-	return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-out" || a == out })
+// moreArgs returns what a person added to what make keyboard says itself.
+func moreArgs(args []string, out string) []string {
+	return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-out" || a == out || a == "-xdotool" })
 }
 
 // pick returns what a list names, or all.

@@ -28,21 +28,21 @@ var screen = deskhand.Size{W: 1280, H: 800}
 // rig is everything that one run needs: a computer with the pages and the
 // browser, and the loop that drives it.
 type rig struct {
-	machine  *machine.Machine
-	pages    *program
-	base     string // URL of the pages
-	browser  *browser
-	hand     *watched // the desktop, on the way from the tool
-	player   *player
-	client   *claude.Client
-	store    store.Store
-	engine   engine.Engine
-	info     model.Info
-	computer computer.Config // of the tool
-	source   string          // of the oracles
+	machine *machine.Machine
+	pages   *program
+	base    string // URL of the pages
+	browser *browser
+	hand    *watched // the desktop, on the way from the tool
+	player  *player
+	client  *claude.Client
+	store   store.Store
+	engine  engine.Engine
+	info    model.Info
+	source  string // of the oracles
 
-	took   map[string][]time.Duration // of calls, by name
-	closes []func() error
+	computer computer.Config            // of the tool; default: its own
+	took     map[string][]time.Duration // of calls, by name
+	closes   []func() error
 }
 
 // newRig brings everything up. pages is a folder of the host, or empty.
