@@ -68,6 +68,11 @@ func (f *function[In]) Run(ctx context.Context, call deskhand.Call) (deskhand.Re
 		return InvalidInput(f.spec.Name, problem), nil
 	}
 	result, err := f.run(ctx, in)
+	return answer(result, err)
+}
+
+// answer turns an error that is for the model to read into a result.
+func answer(result deskhand.Result, err error) (deskhand.Result, error) {
 	if err != nil && Readable(err) {
 		return deskhand.Failure("Error: " + Reason(err)), nil
 	}
