@@ -28,6 +28,7 @@ var allow = map[string]string{
 	"tool/computer": "desktop",
 	"tool/bash":     "sandbox",
 	"tool/editor":   "sandbox",
+	"tool/custom":   "sandbox",                                  // a command of a file runs there
 	"evidence":      "sandbox desktop model",                    // looks at files, programs and the screen, and has a model look
 	"sandbox/bwrap": "sandbox/remote",                           // the walls; what is inside is reached through the guest
 	"guest":         "desktop desktop/x11 sandbox sandbox/host", // the program inside

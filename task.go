@@ -71,11 +71,14 @@ type Task struct {
 	Model      string    `json:"model"`            // model id, as sent to the API
 	Toolset    string    `json:"tool_version"`     // computer tool type, as sent to the API
 	Screen     Size      `json:"screen"`           // pixels of the display
+	Scale      int       `json:"scale,omitempty"`  // magnification of what is on the display; 0 and 1 are none
 	Effort     string    `json:"effort,omitempty"` // "" is the model's default
 	System     string    `json:"system,omitempty"` // added to the system prompt
 	Permission string    `json:"permission"`
-	Sandbox    string    `json:"sandbox"`         // "bwrap" or "none"
-	Allow      []string  `json:"allow,omitempty"` // hosts that the desktop may reach; none: no network
+	Sandbox    string    `json:"sandbox"`          // "bwrap" or "none"
+	Allow      []string  `json:"allow,omitempty"`  // hosts that the desktop may reach; none: no network
+	Memory     string    `json:"memory,omitempty"` // host directory of the memory tool; "" is none
+	Tools      string    `json:"tools,omitempty"`  // host file of further tools, besides the state directory's; "" is none
 	Budget     Budget    `json:"budget"`
 
 	Criteria []Criterion `json:"criteria,omitempty"` // what must be so at the end

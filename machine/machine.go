@@ -76,7 +76,9 @@ type Config struct {
 	Computer computer.Config // the computer tool; see there
 	Bash     bash.Config     // the bash tool; see there
 	Editor   editor.Config   // the editor tool; see there
-	Tools    []tool.Tool     // more of them, which do not touch the computer; default: none
+	// More makes further tools for a computer that is up; those that can be
+	// closed are closed with it. Default: none.
+	More func(inside sandbox.Sandbox) ([]tool.Tool, error)
 
 	Log *slog.Logger // default: nothing is logged
 }
@@ -207,7 +209,8 @@ func (m *Machine) Health(ctx context.Context) (guestapi.HealthReply, error) {
 	return m.sandbox.Health(ctx, 0, -1)
 }
 
-// Tools is what a model may call: the computer, bash, the editor, and what Config adds.
+// Tools is what a model may call: the computer, bash, the editor, and those of
+// Config.More.
 func (m *Machine) Tools() *tool.Set { return m.tools }
 
 // Close ends everything on the computer and removes what was private to it. It
@@ -242,8 +245,12 @@ func (m *Machine) closeTools() error {
 	if m.tools == nil {
 		return nil
 	}
+	return closeAll(m.tools.All())
+}
+
+func closeAll(tools []tool.Tool) error {
 	var errs []error
-	for _, t := range m.tools.All() {
+	for _, t := range tools {
 		if c, ok := t.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}
@@ -265,7 +272,19 @@ func tools(d desktop.Desktop, sb sandbox.Sandbox, c Config) (*tool.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tool.NewSet(append([]tool.Tool{screen, shell, files}, c.Tools...)...)
+	all := []tool.Tool{screen, shell, files}
+	if c.More != nil {
+		more, err := c.More(sb)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	set, err := tool.NewSet(all...)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(all))
+	}
+	return set, nil
 }
 
 // logPath is the log of the guest itself.

@@ -27,6 +27,8 @@ type input struct {
 	FileText   string    `json:"file_text"`
 	InsertLine float64   `json:"insert_line"`
 	ViewRange  []float64 `json:"view_range"`
+	OldPath    string    `json:"old_path"`
+	NewPath    string    `json:"new_path"`
 }
 
 // humans puts a call into words, by toolset (or "") and name, separated by a slash.
@@ -51,6 +53,7 @@ var humans = map[string]func(input) string{
 	"/bash":                        bashes,
 	"/str_replace_based_edit_tool": edits,
 	"/str_replace_editor":          edits,
+	"/memory":                      remembers,
 }
 
 // Human returns the call in a few words, on one line, fit to be shown: "click
@@ -141,6 +144,17 @@ func edits(in input) string {
 		return "undo the last edit of " + in.Path
 	}
 	return "edit " + in.Command + " " + in.Path
+}
+
+// remembers words what the memory does beyond an editor.
+func remembers(in input) string {
+	switch in.Command {
+	case "delete":
+		return "delete " + in.Path
+	case "rename":
+		return "rename " + in.OldPath + " to " + in.NewPath
+	}
+	return edits(in)
 }
 
 // at returns " 1,2" for [1, 2] and "" for nothing.

@@ -106,7 +106,7 @@ func pageOf(s *Story, t deskhand.Task, blob func(deskhand.Hash) ([]byte, error))
 func facts(s *Story, t deskhand.Task) [][2]string {
 	all := [][2]string{
 		{"Task", string(t.ID)}, {"Model", t.Model}, {"Tools", t.Toolset}, {"Screen", t.Screen.String()},
-		{"Sandbox", t.Sandbox}, {"Permission", t.Permission}, {"Started", t.Created.Format("2006-01-02 15:04:05 MST")},
+		{"Sandbox", t.Sandbox}, {"Memory", t.Memory}, {"More tools", t.Tools}, {"Permission", t.Permission}, {"Started", t.Created.Format("2006-01-02 15:04:05 MST")},
 		{"Took", Seconds(s.Ended.Sub(t.Created))}, {"Turns", fmt.Sprint(t.Turns)}, {"Calls", fmt.Sprint(t.Calls)},
 		{"Tokens", Tokens(t.Usage)}, {"Cost", Dollars(t.CostUSD)}, {"Outcome", FindingWords(Found(t))},
 	}

@@ -24,12 +24,13 @@ type desktopCmd struct {
 type desktopUpCmd struct {
 	Name    string `placeholder:"NAME" help:"Name of the desktop (default: the first free one of desktop-1, desktop-2 …)."`
 	Size    string `default:"1280x800" placeholder:"WxH" help:"Size of the desktop in pixels (default 1280x800)."`
+	Scale   int    `default:"1" placeholder:"N" help:"Magnification of everything on it, 1 to 3 (default 1)."`
 	Sandbox string `default:"bwrap" enum:"bwrap,oci,none" placeholder:"KIND" help:"Walls around the desktop: bwrap, oci (not yet) or none (default bwrap)."`
 }
 
 // Run starts a desktop in a process of its own and returns when it is ready.
 func (c *desktopUpCmd) Run(ctx context.Context, a *app) error {
-	size, err := screenSize(c.Size)
+	size, err := screenSize(c.Size, c.Scale)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (c *desktopUpCmd) Run(ctx context.Context, a *app) error {
 	if c.Sandbox == string(machine.None) {
 		loudly(a.stderr)
 	}
-	h, err := a.hold(ctx, c.Name, size, c.Sandbox)
+	h, err := a.hold(ctx, c.Name, size, c.Scale, c.Sandbox)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,7 +39,7 @@ const holdLimit = 90 * time.Second
 
 // hold starts a desktop in a process of its own, which outlives this one, and
 // returns when it is up.
-func (a *app) hold(ctx context.Context, name string, size deskhand.Size, walls string) (held, error) {
+func (a *app) hold(ctx context.Context, name string, size deskhand.Size, scale int, walls string) (held, error) {
 	d, err := a.desktops()
 	if err != nil {
 		return held{}, err
@@ -46,14 +47,14 @@ func (a *app) hold(ctx context.Context, name string, size deskhand.Size, walls s
 	if name, err = d.reserve(name); err != nil {
 		return held{}, err
 	}
-	if err := a.startHolder(ctx, d, name, size, walls); err != nil {
+	if err := a.startHolder(ctx, d, name, size, scale, walls); err != nil {
 		return held{}, errors.Join(err, d.forget(name))
 	}
 	return d.get(name)
 }
 
 // startHolder starts the process and waits for its report.
-func (a *app) startHolder(ctx context.Context, d desktops, name string, size deskhand.Size, walls string) error {
+func (a *app) startHolder(ctx context.Context, d desktops, name string, size deskhand.Size, scale int, walls string) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return deskhand.E("desktop: up", deskhand.Internal, err)
@@ -69,7 +70,7 @@ func (a *app) startHolder(ctx context.Context, d desktops, name string, size des
 	}
 	defer r.Close()
 	//nolint:noctx // it outlives this command on purpose
-	cmd := exec.Command(exe, "desktop", "hold", "--dir", d.dir, "--size", size.String(), "--sandbox", walls, name)
+	cmd := exec.Command(exe, "desktop", "hold", "--dir", d.dir, "--size", size.String(), "--scale", strconv.Itoa(scale), "--sandbox", walls, name)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
 	cmd.Env = withoutKeys(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -117,6 +118,7 @@ type desktopHoldCmd struct {
 	Name    string `arg:""`
 	Dir     string `required:""`
 	Size    string `required:""`
+	Scale   int    `default:"1"`
 	Sandbox string `required:""`
 }
 
@@ -138,12 +140,12 @@ func (c *desktopHoldCmd) Run(ctx context.Context, a *app) error {
 
 func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (err error) {
 	d := desktops{c.Dir}
-	size, err := screenSize(c.Size)
+	size, err := screenSize(c.Size, c.Scale)
 	if err != nil {
 		return err
 	}
 	m, err := machine.Up(ctx, machine.Config{
-		Driver: machine.Driver(c.Sandbox), Screen: size, Dir: filepath.Join(d.dir, c.Name), Environ: os.Environ(),
+		Driver: machine.Driver(c.Sandbox), Screen: size, Scale: c.Scale, Dir: filepath.Join(d.dir, c.Name), Environ: os.Environ(),
 		Log: slog.New(slog.NewTextHandler(a.stderr, nil)),
 	})
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox/egress"
-	"github.com/deskhand/deskhand/tool"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
@@ -49,10 +48,11 @@ func loudly(w io.Writer) {
 // Up implements engine.Computers.
 func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, error) {
 	cfg := machine.Config{
-		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Environ: withoutKeys(os.Environ()),
+		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Scale: t.Scale, Environ: withoutKeys(os.Environ()),
 		Computer: computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)},
 		Bash:     bash.Config{Version: c.info.Bash},
 		Editor:   editor.Config{Version: c.info.Editor},
+		More:     c.more(t),
 	}
 	if len(t.Allow) > 0 {
 		rules, err := c.app.rules(t)
@@ -60,9 +60,6 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 			return nil, err
 		}
 		cfg.Network = &egress.Config{Judge: rules}
-	}
-	if len(c.skills) > 0 {
-		cfg.Tools = []tool.Tool{skill.New(c.skills)}
 	}
 	if c.keep {
 		return c.kept(ctx, t, cfg)
@@ -87,7 +84,7 @@ func (a *app) logs(id deskhand.TaskID) (string, error) {
 // kept makes a computer of a desktop that a process of its own keeps up, also
 // after the task and this process have ended.
 func (c computers) kept(ctx context.Context, t deskhand.Task, cfg machine.Config) (engine.Computer, error) {
-	h, err := c.app.hold(ctx, "task-"+string(t.ID), t.Screen, t.Sandbox)
+	h, err := c.app.hold(ctx, "task-"+string(t.ID), t.Screen, t.Scale, t.Sandbox)
 	if err != nil {
 		return nil, err
 	}

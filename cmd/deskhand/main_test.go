@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -47,6 +48,9 @@ func TestScripts(t *testing.T) {
 			api := httptest.NewServer(http.HandlerFunc(refuse))
 			e.Defer(api.Close)
 			e.Setenv("API", api.URL)
+			weather := httptest.NewServer(http.HandlerFunc(station))
+			e.Defer(weather.Close)
+			e.Setenv("STATION", weather.URL)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -84,6 +88,14 @@ func refuse(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]any{"type": "error", "error": map[string]string{"type": failures[code][0], "message": failures[code][1]}})
+}
+
+// station is an endpoint that knows the weather, and shows the key it was given.
+func station(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-Key") != "key-of-the-station" {
+		w.WriteHeader(http.StatusForbidden)
+	}
+	fmt.Fprintf(w, "%s with %s: 15 degrees", r.URL.Query().Get("location"), r.Header.Get("X-Key"))
 }
 
 // status runs the program and checks its exit status: status 2 deskhand run --bogus.

@@ -52,8 +52,10 @@ const (
 // memory and the images become a burden.
 var (
 	leastSize = deskhand.Size{W: 640, H: 480}
-	mostSize  = deskhand.Size{W: 3840, H: 2400}
+	mostSize  = deskhand.Size{W: 3840, H: 2400} // or upright
 )
+
+const maxScale = 3
 
 func (c *runCmd) plan(a *app) (plan, error) {
 	if errs := slices.DeleteFunc(c.unsupported(), func(err error) bool { return err == nil }); len(errs) > 0 {
@@ -63,12 +65,12 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	size, err := screenSize(c.Size)
+	size, err := screenSize(c.Size, c.Scale)
 	if err != nil {
 		return plan{}, err
 	}
 	p := plan{keep: c.Keep}
-	p.task = deskhand.Task{Screen: size, Budget: budget, Permission: c.Permission, Sandbox: c.Sandbox}
+	p.task = deskhand.Task{Screen: size, Scale: c.Scale, Budget: budget, Permission: c.Permission, Sandbox: c.Sandbox}
 	if p.task.Text, p.demo, err = c.text(); err != nil {
 		return plan{}, err
 	}
@@ -79,6 +81,9 @@ func (c *runCmd) plan(a *app) (plan, error) {
 		return plan{}, err
 	}
 	if err := c.readSkills(a, &p); err != nil {
+		return p, err
+	}
+	if err := c.tools(a, &p); err != nil {
 		return p, err
 	}
 	if err := c.chooseModel(a, &p); err != nil {
@@ -137,13 +142,18 @@ func folderError(spec string) error {
 	return notYet("--folder")
 }
 
-func screenSize(text string) (deskhand.Size, error) {
+// screenSize reads the size of a desktop. What is magnified needs that much more room.
+func screenSize(text string, scale int) (deskhand.Size, error) {
 	size, err := deskhand.ParseSize(text)
 	if err != nil {
 		return size, usage("--size %q is not a size: write it as 1280x800", text)
 	}
-	if size.W < leastSize.W || size.H < leastSize.H || size.W > mostSize.W || size.H > mostSize.H {
-		return size, usage("--size %s is out of range: choose from %s to %s", size, leastSize, mostSize)
+	if scale < 1 || scale > maxScale {
+		return size, usage("--scale %d is out of range: choose from 1 to %d", scale, maxScale)
+	}
+	least := deskhand.Size{W: leastSize.W * scale, H: leastSize.H * scale}
+	if size.W < least.W || size.H < least.H || max(size.W, size.H) > mostSize.W || min(size.W, size.H) > mostSize.H {
+		return size, usage("--size %s is out of range: choose from %s to %s or, upright, %dx%d", size, least, mostSize, mostSize.H, mostSize.W)
 	}
 	return size, nil
 }

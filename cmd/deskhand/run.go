@@ -16,6 +16,7 @@ type runCmd struct {
 	Model       string         `default:"${model}" placeholder:"NAME" help:"Model, or script:FILE to play a script instead (default ${model})."`
 	ToolVersion string         `default:"auto" placeholder:"TYPE" help:"Computer tool version (default auto: what fits the model)."`
 	Size        string         `default:"1280x800" placeholder:"WxH" help:"Size of the desktop in pixels (default 1280x800)."`
+	Scale       int            `default:"1" placeholder:"N" help:"Magnification of everything on the desktop, 1 to 3 (default 1)."`
 	Display     string         `placeholder:":N" help:"An existing X display (not yet)."`
 	Sandbox     string         `default:"bwrap" enum:"bwrap,oci,none" placeholder:"KIND" help:"Walls around the desktop: bwrap, oci (not yet) or none (default bwrap)."`
 	Folder      []string       `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder (not yet)."`
@@ -30,6 +31,8 @@ type runCmd struct {
 	Rechecks    int            `default:"1" placeholder:"N" help:"How often a check that failed goes back to the model (default 1)."`
 	Effort      string         `placeholder:"LEVEL" help:"How much the model thinks (default: the model's own)."`
 	System      string         `placeholder:"FILE" help:"File with text to add to the system prompt."`
+	Tools       string         `placeholder:"FILE" help:"File with further tools, commands and HTTP endpoints; tools.json in the state directory is read too."`
+	Memory      string         `placeholder:"DIR" help:"Directory of this machine in which the model keeps notes from task to task (default: no memory)."`
 	Skill       []string       `sep:"none" placeholder:"DIR" help:"Folder of a skill (SKILL.md) that the model may read; may be given more than once. Those in the state directory's skills are always there."`
 	MCPConfig   string         `name:"mcp-config" placeholder:"FILE" help:"Connectors (not yet)."`
 	Secret      []string       `sep:"none" placeholder:"NAME" help:"A secret the desktop may use (not yet)."`

@@ -18,11 +18,14 @@ type taskRow struct {
 	Toolset    string         `json:"toolset"`
 	Width      int            `json:"width"`
 	Height     int            `json:"height"`
+	Scale      int            `json:"scale,omitempty"`
 	Effort     string         `json:"effort,omitempty"`
 	System     string         `json:"system,omitempty"`
 	Permission string         `json:"permission"`
 	Sandbox    string         `json:"sandbox"`
 	Allow      []string       `json:"allow,omitempty"`
+	Memory     string         `json:"memory,omitempty"`
+	Tools      string         `json:"tools,omitempty"`
 	MaxTurns   int            `json:"max_turns,omitempty"`
 	MaxTimeNS  int64          `json:"max_time_ns,omitempty"`
 	MaxTokens  int64          `json:"max_tokens,omitempty"`
@@ -71,8 +74,8 @@ type usageRow struct {
 func rowOf(t deskhand.Task) taskRow {
 	return taskRow{
 		Text: t.Text, Status: string(t.Status), Created: t.Created, Updated: t.Updated,
-		Model: t.Model, Toolset: t.Toolset, Width: t.Screen.W, Height: t.Screen.H,
-		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox, Allow: t.Allow,
+		Model: t.Model, Toolset: t.Toolset, Width: t.Screen.W, Height: t.Screen.H, Scale: t.Scale,
+		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox, Allow: t.Allow, Memory: t.Memory, Tools: t.Tools,
 		MaxTurns: t.Budget.MaxTurns, MaxTimeNS: int64(t.Budget.MaxTime), MaxTokens: t.Budget.MaxTokens, MaxCostUSD: t.Budget.MaxCostUSD,
 		Criteria: converted(t.Criteria, func(c deskhand.Criterion) criterionRow { return criterionRow(c) }),
 		Guard:    guardRow(t.Guard), Skills: t.Skills, Finding: string(t.Finding),
@@ -83,8 +86,8 @@ func rowOf(t deskhand.Task) taskRow {
 func (r taskRow) task(id deskhand.TaskID) deskhand.Task {
 	return deskhand.Task{
 		ID: id, Text: r.Text, Status: deskhand.Status(r.Status), Created: r.Created, Updated: r.Updated,
-		Model: r.Model, Toolset: r.Toolset, Screen: deskhand.Size{W: r.Width, H: r.Height},
-		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox, Allow: r.Allow,
+		Model: r.Model, Toolset: r.Toolset, Screen: deskhand.Size{W: r.Width, H: r.Height}, Scale: r.Scale,
+		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox, Allow: r.Allow, Memory: r.Memory, Tools: r.Tools,
 		Budget:   deskhand.Budget{MaxTurns: r.MaxTurns, MaxTime: time.Duration(r.MaxTimeNS), MaxTokens: r.MaxTokens, MaxCostUSD: r.MaxCostUSD},
 		Criteria: converted(r.Criteria, func(c criterionRow) deskhand.Criterion { return deskhand.Criterion(c) }),
 		Guard:    deskhand.Guard(r.Guard), Skills: r.Skills, Finding: deskhand.Finding(r.Finding),

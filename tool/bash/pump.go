@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/excerpt"
 	"github.com/deskhand/deskhand/sandbox"
 )
 
@@ -23,7 +24,7 @@ const startLimit = 10 * time.Second
 type pump struct {
 	process  sandbox.Process
 	pid      string
-	out, err *capture
+	out, err *excerpt.Excerpt
 }
 
 // pumpScript says the pump's number, waits for a marker, and writes it to both
@@ -35,15 +36,15 @@ func startPump(ctx context.Context, sb sandbox.Sandbox, limit int, readers *sync
 	if err != nil {
 		return nil, err
 	}
-	p := &pump{process: process, out: newCapture(limit), err: newCapture(limit)}
+	p := &pump{process: process, out: excerpt.New(limit), err: excerpt.New(limit)}
 	pid := make(chan string, 1)
 	readers.Go(func() {
 		r := bufio.NewReader(process.Stdout())
 		line, _ := r.ReadString('\n') // at its end: empty, which says it all
 		pid <- strings.TrimSpace(line)
-		p.out.drain(r)
+		p.out.Drain(r)
 	})
-	readers.Go(func() { p.err.drain(process.Stderr()) })
+	readers.Go(func() { p.err.Drain(process.Stderr()) })
 	select {
 	case p.pid = <-pid:
 	case <-ctx.Done():
@@ -83,7 +84,7 @@ func (s *session) takePump(ctx context.Context, limit int) (*pump, error) {
 			return nil, deskhand.E("bash: output", deskhand.Canceled, context.Cause(ctx))
 		}
 		s.next = nil
-		if next.err == nil && !closed(next.pump.out.sealed) && !closed(next.pump.err.sealed) {
+		if next.err == nil && !closed(next.pump.out.Sealed()) && !closed(next.pump.err.Sealed()) {
 			return next.pump, nil
 		}
 	}
@@ -108,18 +109,18 @@ func (s *session) dropPump() error {
 // before it has been read.
 func (p *pump) finish() error {
 	marker := nonce()
-	p.out.expect(marker)
-	p.err.expect(marker)
+	p.out.Expect(marker)
+	p.err.Expect(marker)
 	_, err := io.WriteString(p.process.Stdin(), marker+"\n")
 	if err == nil {
 		err = p.process.Stdin().Close()
 	}
 	limit := time.After(startLimit)
-	for _, c := range []*capture{p.out, p.err} {
+	for _, c := range []*excerpt.Excerpt{p.out, p.err} {
 		select {
-		case <-c.sealed:
+		case <-c.Sealed():
 		case <-limit: // the pump was killed while others hold its pipes
-			c.seal()
+			c.Seal()
 		}
 	}
 	if err != nil {

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/excerpt"
 )
 
 // done is how a command ended.
 type done struct {
 	pid      string // of the shell
-	out, err *capture
+	out, err *excerpt.Excerpt
 	status   int  // -1: the shell was ended before it could say
 	began    bool // the shell could open the command's streams and read it
 	timedOut bool // the command was stopped at the time limit
@@ -28,7 +29,7 @@ func (d done) result(c Config) deskhand.Result {
 	if !d.began && !d.ended && !d.timedOut {
 		return deskhand.Failure(notBegun)
 	}
-	stdout, stderr := d.out.text(), d.quiet(d.err.text())
+	stdout, stderr := d.out.Text(), d.quiet(d.err.Text())
 	var parts []string
 	if stdout != "" {
 		parts = append(parts, strings.TrimRight(stdout, "\n"))

@@ -139,7 +139,7 @@ func (x *exchange) isEnd(words []string) bool {
 	return len(words) == 3 && words[0] == "end" && words[1] == x.tag && isNumber(words[2])
 }
 
-func closed(c chan struct{}) bool {
+func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:
 		return true

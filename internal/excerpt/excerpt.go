@@ -1,4 +1,9 @@
-package bash
+// Package excerpt keeps the start and the end of what a program prints, in
+// bounded memory, with a note in the place of what was left out.
+//
+// Trust: what is printed is hostile. Text makes it safe to show, and a marker
+// that is made only after the last byte was printed cannot be forged.
+package excerpt
 
 import (
 	"bytes"
@@ -11,10 +16,10 @@ import (
 	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
-// capture keeps the start and the end of one stream of one command, in bounded
-// memory, up to a marker that is made only after the command has ended.
-type capture struct {
-	sealed chan struct{} // closed at the marker, or at the end of the stream
+// Excerpt is that of one stream, to its end or to a marker. Methods may be
+// called concurrently.
+type Excerpt struct {
+	sealed chan struct{}
 
 	mu     sync.Mutex
 	half   int
@@ -26,45 +31,51 @@ type capture struct {
 	closed bool
 }
 
-func newCapture(limit int) *capture {
-	return &capture{sealed: make(chan struct{}), half: max(1, limit/2)}
+// New returns an empty excerpt of at most limit bytes, half from the start and
+// half from the end.
+func New(limit int) *Excerpt {
+	return &Excerpt{sealed: make(chan struct{}), half: max(1, limit/2)}
 }
 
-// drain reads r to its end: what comes after the marker belongs to no call, but
+// Drain reads r to its end: what comes after the marker belongs to no call, but
 // a program that goes on writing must not block or die of it.
-func (c *capture) drain(r io.Reader) {
+func (c *Excerpt) Drain(r io.Reader) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := r.Read(buffer)
 		c.add(buffer[:n])
 		if err != nil {
-			c.seal()
+			c.Seal()
 			return
 		}
 	}
 }
 
-// expect sets the marker. It must not have been sent yet.
-func (c *capture) expect(marker string) {
+// Expect sets the marker. It must not have been sent yet.
+func (c *Excerpt) Expect(marker string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.marker = []byte(marker)
 }
 
-func (c *capture) seal() {
+// Sealed is closed at the marker, or at the end of the stream.
+func (c *Excerpt) Sealed() <-chan struct{} { return c.sealed }
+
+// Seal ends the excerpt here.
+func (c *Excerpt) Seal() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sealLocked()
 }
 
-func (c *capture) sealLocked() {
+func (c *Excerpt) sealLocked() {
 	if !c.closed {
 		c.closed = true
 		close(c.sealed)
 	}
 }
 
-func (c *capture) add(p []byte) {
+func (c *Excerpt) add(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -89,16 +100,16 @@ func (c *capture) add(p []byte) {
 
 // cut takes the last n bytes away again: the marker, and what a background
 // program wrote right after it.
-func (c *capture) cut(n int) {
+func (c *Excerpt) cut(n int) {
 	c.lines -= int64(bytes.Count(c.tail[len(c.tail)-n:], []byte{'\n'}))
 	c.tail = c.tail[:len(c.tail)-n]
 	c.total -= int64(n)
 	c.head = c.head[:min(int64(len(c.head)), c.total)]
 }
 
-// text returns what was printed, safe to show, with a note in the place of what
+// Text returns what was printed, safe to show, with a note in the place of what
 // was left out.
-func (c *capture) text() string {
+func (c *Excerpt) Text() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.total <= int64(len(c.head)) {
@@ -115,7 +126,7 @@ func (c *capture) text() string {
 }
 
 // unfinished is 1 when the last line has no line feed.
-func (c *capture) unfinished() int64 {
+func (c *Excerpt) unfinished() int64 {
 	if len(c.tail) > 0 && c.tail[len(c.tail)-1] != '\n' {
 		return 1
 	}

@@ -1,35 +1,38 @@
-package bash
+package excerpt
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"strings"
 	"testing"
 )
 
-// TestCaptureHoweverItArrives feeds streams in pieces of every size, with the
+// TestHoweverItArrives feeds streams in pieces of every size, with the
 // marker cut anywhere and a background program writing on behind it.
-func TestCaptureHoweverItArrives(t *testing.T) {
+func TestHoweverItArrives(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2))
+	random := mathrand.New(mathrand.NewPCG(1, 2))
 	for round := range 3000 {
 		printed := strings.Repeat("x", random.IntN(20)) + strings.Repeat("line of text\n", random.IntN(12)) + strings.Repeat("y", random.IntN(30))
 		limit := 1 + random.IntN(120)
-		c := newCapture(limit)
-		marker := nonce()
-		c.expect(marker)
+		c := New(limit)
+		marker := rand.Text()
+		c.Expect(marker)
 		for rest := []byte(printed + marker + strings.Repeat("LATE\n", random.IntN(5))); len(rest) > 0; {
 			n := 1 + random.IntN(min(len(rest), 40))
 			c.add(rest[:n])
 			rest = rest[n:]
 		}
 		c.add([]byte("LATER\n"))
-		if !closed(c.sealed) {
+		select {
+		case <-c.Sealed():
+		default:
 			t.Fatalf("round %d: the marker was not seen", round)
 		}
-		got := c.text()
+		got := c.Text()
 		if strings.Contains(got, "LATE") || strings.Contains(got, marker) {
 			t.Fatalf("round %d: %q", round, got)
 		}
@@ -60,12 +63,12 @@ func TestCaptureHoweverItArrives(t *testing.T) {
 	}
 }
 
-func BenchmarkCapture(b *testing.B) {
+func BenchmarkExcerpt(b *testing.B) {
 	chunk := bytes.Repeat([]byte("an ordinary line of output\n"), 1200)
-	c := newCapture(32 << 10)
+	c := New(32 << 10)
 	b.SetBytes(int64(len(chunk)))
 	for b.Loop() {
-		c.drain(io.LimitReader(bytes.NewReader(chunk), int64(len(chunk))))
+		c.Drain(io.LimitReader(bytes.NewReader(chunk), int64(len(chunk))))
 		c.closed, c.sealed = false, make(chan struct{})
 	}
 }
