@@ -76,6 +76,16 @@ func BenchmarkScreen(b *testing.B) {
 	}
 }
 
+// BenchmarkLargeScreen shows the largest usual display the way a model sees it.
+func BenchmarkLargeScreen(b *testing.B) {
+	d := open(b, display(b, deskhand.Size{W: 3840, H: 2160}))
+	b.ReportAllocs()
+	percentiles(b, func() error {
+		_, err := d.Screen(b.Context(), desktop.Shot{Cursor: true, Size: deskhand.Size{W: 2000, H: 1125}})
+		return err
+	})
+}
+
 func BenchmarkSettle(b *testing.B) {
 	d := open(b, display(b, full))
 	percentiles(b, func() error {

@@ -188,12 +188,7 @@ func (d *Desktop) Screen(ctx context.Context, shot desktop.Shot) (desktop.Pictur
 func (e *eyes) encode(s desktop.Shot) ([]byte, string, error) {
 	img := e.grab.img[e.current].Crop(s.Region)
 	if s.Cursor {
-		copied := e.borrow(img.Size)
-		defer e.scratch.Put(copied)
-		frame.Scale(copied, img) // of the same size: a copy
-		x, y := e.at.X-e.shape.hotX-s.Region.X0, e.at.Y-e.shape.hotY-s.Region.Y0
-		frame.Overlay(copied, e.shape.argb, e.shape.size, x, y)
-		img = copied
+		defer e.drawPointer(img, s.Region)()
 	}
 	if s.Size != img.Size {
 		scaled := e.borrow(s.Size)
@@ -202,6 +197,25 @@ func (e *eyes) encode(s desktop.Shot) ([]byte, string, error) {
 		img = scaled
 	}
 	return frame.Encode(nil, img, string(s.Format), s.Quality)
+}
+
+// drawPointer draws the pointer into the region of the frame that img is, and
+// returns what takes it out again: a copy of a large display costs more than the
+// rest of its picture. The server writes to the frame only when it is asked to.
+func (e *eyes) drawPointer(img *frame.Image, region deskhand.ScreenRect) (takeOut func()) {
+	x, y := e.at.X-e.shape.hotX-region.X0, e.at.Y-e.shape.hotY-region.Y0
+	under := deskhand.ScreenRect{
+		X0: max(x, 0), Y0: max(y, 0),
+		X1: min(x+e.shape.size.W, img.Size.W), Y1: min(y+e.shape.size.H, img.Size.H),
+	}
+	if under.Empty() {
+		return func() {}
+	}
+	spot := img.Crop(under)
+	saved := frame.New(spot.Size)
+	frame.Scale(saved, spot) // of the same size: a copy
+	frame.Overlay(img, e.shape.argb, e.shape.size, x, y)
+	return func() { frame.Scale(spot, saved) }
 }
 
 // borrow returns an image of the size with any content, to be Put back.

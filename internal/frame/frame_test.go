@@ -2,6 +2,7 @@ package frame_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
@@ -344,4 +345,17 @@ func ExampleEncode() {
 	_, mediaType, err := frame.Encode(nil, img, "jpeg", 85)
 	fmt.Println(mediaType, err)
 	// Output: image/jpeg <nil>
+}
+
+// TestWorstPictureFits: nothing that a screen can show makes a picture of the
+// largest size a model looks at that the API would not take.
+func TestWorstPictureFits(t *testing.T) {
+	t.Parallel()
+	const mostTokens, patch, mostBase64 = 4784, 28, 10 << 20
+	noise := frame.New(deskhand.Size{W: 2000, H: mostTokens * patch * patch / 2000})
+	rand.NewChaCha8([32]byte{1}).Read(noise.Pix)
+	data, _, err := frame.Encode(nil, noise, "", 0)
+	if n := base64.StdEncoding.EncodedLen(len(data)); err != nil || n > mostBase64 {
+		t.Errorf("%d bytes of base64, %v", n, err)
+	}
 }
