@@ -18,7 +18,7 @@ import (
 // TestMain makes this test binary the program itself, under the name deskhand,
 // also for what it starts anew: guests and holders of desktops.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"deskhand": main})
+	testscript.Main(leakChecked{m}, map[string]func(){"deskhand": dispatch})
 }
 
 // leakChecked fails the run when a goroutine is left.
@@ -36,8 +36,13 @@ func (l leakChecked) Run() int {
 // TestScripts plays the files in testdata/script against the program.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	testscript.Run(t, scripts("testdata/script"))
+}
+
+// scripts is how the files of a directory are played.
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
@@ -57,7 +62,7 @@ func TestScripts(t *testing.T) {
 			"status": status,
 			"says":   says,
 		},
-	})
+	}
 }
 
 // endDesktops ends what a script that failed halfway left up.

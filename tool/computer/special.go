@@ -90,13 +90,20 @@ func takeZoom(ctx context.Context, c *Computer, a args) (deskhand.Result, error)
 // preferred: pixels of one size read better than a few more of them.
 const nearWhole = 0.9
 
-// fit returns the size nearest to budget that has the shape of region.
+// fit returns the size nearest to budget that has the shape of region, as far
+// as whole pixels can: the whole display becomes a whole screenshot.
 func fit(region, budget deskhand.Size) deskhand.Size {
 	factor := min(float64(budget.W)/float64(region.W), float64(budget.H)/float64(region.H))
 	if whole := math.Floor(factor); whole >= 1 && whole/factor >= nearWhole {
 		factor = whole
 	}
-	side := func(n, most int) int { return min(most, max(1, int(math.Round(float64(n)*factor)))) }
+	side := func(n, most int) int {
+		exact := float64(n) * factor
+		if exact > float64(most)-1 {
+			return most
+		}
+		return max(1, int(math.Round(exact)))
+	}
 	return deskhand.Size{W: side(region.W, budget.W), H: side(region.H, budget.H)}
 }
 

@@ -45,13 +45,13 @@ func (e entry) exec(ctx context.Context, place sandbox.Sandbox, in json.RawMessa
 }
 
 func (e entry) notStarted(ctx, limited context.Context, err error) (deskhand.Result, error) {
-	text, known := startFailures[deskhand.CodeOf(err)]
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return deskhand.Result{}, deskhand.E(op, deskhand.Canceled, err)
-	case limited.Err() != nil:
+	}
+	if errors.Is(context.Cause(limited), errTimeout) {
 		return e.late(), nil
-	case known:
+	}
+	if text, known := startFailures[deskhand.CodeOf(err)]; known {
 		return deskhand.Failure(fmt.Sprintf(text, e.name)), nil
 	}
 	return deskhand.Result{}, deskhand.E(op, "", err)
