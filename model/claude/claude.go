@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/anthropics/anthropic-sdk-go/v2"
@@ -36,6 +37,7 @@ type Config struct {
 	Headers   map[string]string // added to every request; default none
 	Version   string            // anthropic-version header; default Version
 	Models    model.Catalogue   // what is known of models; default the built-in catalogue
+	Provider  model.Provider    // who serves them; default model.Anthropic
 
 	// HTTPClient sends the requests; default one of our own, with the proxy of
 	// the environment.
@@ -107,6 +109,9 @@ type Client struct {
 	own     bool // http is ours to close
 	config  Config
 	failure failures
+
+	mu    sync.Mutex       // guards lacks
+	lacks map[feature]bool // what the endpoint has refused
 }
 
 var _ model.Model = (*Client)(nil)
@@ -117,7 +122,7 @@ func New(c Config) (*Client, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	client := &Client{http: c.HTTPClient, config: c, failure: failuresOf(c)}
+	client := &Client{http: c.HTTPClient, config: c, failure: failuresOf(c), lacks: map[feature]bool{}}
 	if client.http == nil {
 		client.own = true
 		client.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
@@ -158,7 +163,11 @@ func (c *Client) Reply(ctx context.Context, req model.Request, on func(model.Del
 	if on == nil {
 		on = func(model.Delta) {}
 	}
-	body, err := encode(ctx, req, c.config.Models)
+	info, err := c.info(req.Model)
+	if err != nil {
+		return model.Reply{}, refusal(ctx, err)
+	}
+	out, err := encode(ctx, req, info)
 	if err != nil {
 		return model.Reply{}, refusal(ctx, err)
 	}
@@ -166,21 +175,24 @@ func (c *Client) Reply(ctx context.Context, req model.Request, on func(model.Del
 	defer idle.stop()
 
 	var res *http.Response
-	err = c.api.Post(ctx, "v1/messages", body, &res, headers(req)...)
+	err = c.api.Post(ctx, "v1/messages", out.body, &res, headers(out.betas)...)
 	if err != nil {
-		return model.Reply{}, c.failure.of(ctx, err)
+		return model.Reply{}, c.lacking(c.failure.of(ctx, err), out)
 	}
 	defer res.Body.Close()
 	reply, err := read(res, idle, on)
 	if err != nil {
 		return model.Reply{}, c.failure.of(ctx, err)
 	}
+	if out.omitted > 0 {
+		reply.Cleared = append(reply.Cleared, deskhand.Cleared{What: deskhand.ClearedImages, Count: out.omitted})
+	}
 	return reply, nil
 }
 
-func headers(req model.Request) []option.RequestOption {
-	if len(req.Betas) == 0 {
+func headers(betas []string) []option.RequestOption {
+	if len(betas) == 0 {
 		return nil
 	}
-	return []option.RequestOption{option.WithHeader("anthropic-beta", strings.Join(req.Betas, ","))}
+	return []option.RequestOption{option.WithHeader("anthropic-beta", strings.Join(betas, ","))}
 }

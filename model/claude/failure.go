@@ -160,13 +160,29 @@ func (f failures) response(e *anthropic.Error) *model.Error {
 	if spent(string(e.ErrorCode())) {
 		failed.Retry = false
 	}
+	failed.TooLarge = tooLong(e.StatusCode, e.Message)
 	return failed
+}
+
+// tooLong reports whether a refusal says that the conversation as a whole is
+// too long, which a shorter one is not.
+func tooLong(status int, message string) bool {
+	if status == http.StatusRequestEntityTooLarge {
+		return true
+	}
+	message = strings.ToLower(message)
+	return status == http.StatusBadRequest && slices.ContainsFunc([]string{
+		"prompt is too long", "exceed context limit", "too many images", "input is too long",
+	}, func(words string) bool { return strings.Contains(message, words) })
 }
 
 func (f failures) event(e streamError) *model.Error {
 	status := statusOf(e.Type)
 	k := kindOf(status)
-	return &model.Error{Code: k.code, Status: status, Type: f.clean(e.Type), Retry: k.retry, Message: f.sentence(k.sentence, e.Message)}
+	return &model.Error{
+		Code: k.code, Status: status, Type: f.clean(e.Type), Retry: k.retry, TooLarge: tooLong(status, e.Message),
+		Message: f.sentence(k.sentence, e.Message),
+	}
 }
 
 func (f failures) sentence(ours, theirs string) string {

@@ -124,6 +124,8 @@ func (s *Server) judges() []func(*request) *refusal {
 		(*request).checkResults,
 		s.checkImages,
 		(*request).checkMarkers,
+		(*request).checkContextManagement,
+		(*request).applyEdits,
 		(*request).checkContext,
 	}
 }
