@@ -53,6 +53,8 @@ var allow = map[string]string{
 // owner names the packages that may import each outside module.
 var owner = map[string]string{
 	"github.com/anthropics/anthropic-sdk-go": "model/claude",
+	"github.com/aws/aws-sdk-go-v2":           "model/claude", // credentials for Bedrock
+	"golang.org/x/oauth2":                    "model/claude", // credentials for Google Cloud
 	"github.com/jezek/xgb":                   "desktop/x11",
 	"modernc.org/sqlite":                     "store/sqlite",
 	"github.com/pressly/goose":               "store/sqlite",

@@ -92,14 +92,17 @@ func spent(code string) bool {
 
 // failures makes model errors: one sentence, no secrets.
 type failures struct {
-	host    string
-	ambient bool // the SDK was to find credentials
-	secrets []string
+	host     string
+	ambient  bool // the SDK was to find credentials
+	provider model.Provider
+	secrets  []string
 }
 
 func failuresOf(c Config) failures {
-	f := failures{host: c.BaseURL, ambient: c.Ambient}
-	if base, err := url.Parse(c.BaseURL); err == nil {
+	f := failures{host: c.BaseURL, ambient: c.Ambient, provider: c.Provider}
+	if base, err := url.Parse(c.BaseURL); c.BaseURL == "" {
+		f.host = string(c.Provider)
+	} else if err == nil {
 		f.host = base.Host
 	}
 	for _, s := range []string{c.APIKey, c.AuthToken} {
@@ -251,6 +254,10 @@ func (f failures) connection(err error) *model.Error {
 		}
 	}
 	if f.ambient && !isA[*url.Error](err) { // it failed before anything was sent
+		if f.provider != model.Anthropic {
+			return &model.Error{Code: deskhand.Unauthenticated, Err: err,
+				Message: fmt.Sprintf("No credentials could be had for %s. Check its settings in the environment.", f.provider)}
+		}
 		return &model.Error{Code: deskhand.Unauthenticated, Err: err,
 			Message: "No credentials could be had from the profile or workload identity of the environment. Check it, or set ANTHROPIC_API_KEY."}
 	}

@@ -51,13 +51,32 @@ func (t *turn) digests() string {
 }
 
 func (c *content) digest() string {
-	if c.sum == "" {
+	if c.sum != "" {
+		return c.sum
+	}
+	key := sha256.Sum256(c.raw)
+	known, ok := c.known[key]
+	if !ok {
 		plain := canonical(c.raw)
 		sum := sha256.Sum256([]byte(plain))
-		c.sum, c.length = hex.EncodeToString(sum[:]), len(plain)
+		known = digested{hex.EncodeToString(sum[:]), len(plain)}
+		if c.known != nil {
+			c.known[key] = known
+		}
 	}
+	c.sum, c.length = known.sum, known.length
 	return c.sum
 }
+
+// digested is the digest of a block and the length of what it is of. A block
+// comes again with every request, so the server remembers them by their bytes.
+type digested struct {
+	sum    string
+	length int
+}
+
+// maxDigested bounds what is remembered.
+const maxDigested = 1 << 16
 
 // digests returns a digest of each block of the history, with who said it.
 func (r *request) digests() []string {

@@ -81,8 +81,9 @@ type content struct {
 	inner   []*content // of a tool_result, a lone string as one text
 	cleared bool       // the model sees clearedText in place of a result
 	facts   *imageFacts
-	sum     string // digest, once asked for
-	length  int    // bytes of what was digested
+	known   map[[32]byte]digested // of other requests; may be nil
+	sum     string                // digest, once asked for
+	length  int                   // bytes of what was digested
 }
 
 type source struct {
