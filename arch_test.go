@@ -41,9 +41,10 @@ var allow = map[string]string{
 
 	"transcript": "", // reads events; the terminal, the page and later the server show what it folds
 
-	"demo":  "",
-	"bench": "*", // measures every layer beside its peers
-	"e2e":   "*", // drives the built binary
+	"demo":       "",
+	"bench":      "*", // measures every layer beside its peers
+	"e2e":        "*", // drives the built binary
+	"bench/cost": "*", // plays whole tasks against the stand-in
 
 	"test/fidelity": "*", // wires the whole loop itself, with pages as the judge
 
