@@ -161,18 +161,14 @@ func takeUpAgain(t *testing.T, another func() model.Model, info model.Info, c to
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &memoryJournal{blobs: map[deskhand.Hash][]byte{}}
-	task := deskhand.Task{ID: "abcdefgh", Text: "do it", Model: info.ID}
-	j.put(deskhand.NewEvent(task.ID, deskhand.KindTaskCreated, deskhand.TaskCreated{Task: task, System: agent.System("")}))
-	j.put(deskhand.NewEvent(task.ID, deskhand.KindHumanMessage, deskhand.HumanMessage{Text: task.Text}))
-	j.put(deskhand.NewEvent(task.ID, deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Queued, To: deskhand.Running}))
+	j := begun(info.ID)
 	out := agent.Outcome{Status: deskhand.Running}
 	for out.Status == deskhand.Running {
 		a := &agent.Agent{
 			Model: another(), Tools: set, Journal: j, Blobs: j, Cost: info.Cost,
 			Gate: func(deskhand.Call) deskhand.Verdict { return deskhand.Verdict{Outcome: deskhand.Allow} },
 		}
-		st, err := agent.Fold(j.Events(t.Context(), task.ID, 0))
+		st, err := agent.Fold(j.Events(t.Context(), "abcdefgh", 0))
 		if err != nil {
 			t.Fatal(err)
 		}

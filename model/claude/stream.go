@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/anthropics/anthropic-sdk-go/v2/packages/ssestream"
 
@@ -168,6 +169,9 @@ func (m *message) event(kind string, data []byte) error {
 	}[kind]
 	if !known {
 		return nil
+	}
+	if !utf8.Valid(data) { // decoding would put other characters in its place
+		return brokenStream{"is not UTF-8"}
 	}
 	var e event
 	if err := json.Unmarshal(data, &e); err != nil {
