@@ -129,6 +129,11 @@ func (e edit) check(where string) *refusal {
 			return invalid("%s.%s.%s.value: Input should be greater than or equal to 1", where, e.Type, name)
 		}
 	}
+	return e.checkUse(where)
+}
+
+// checkUse judges what an edit asks for.
+func (e edit) checkUse(where string) *refusal {
 	switch {
 	case e.Type == compact && e.Trigger != nil && e.Trigger.Value < leastCompact:
 		return invalid("%s.%s.trigger.value: Input should be greater than or equal to %d", where, e.Type, leastCompact)
