@@ -6,7 +6,7 @@ LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export DESKHAND_TASK := $(value TASK)
 unexport TASK
 
-.PHONY: help run test check fuzz attack bench fidelity keyboard build fmt doctor setup
+.PHONY: help run test check fuzz attack bench cost fidelity keyboard build fmt doctor setup
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -58,6 +58,9 @@ attack: ## play the attacks on the network, without each guard and with it, and 
 bench: build ## measure, beside the usual tools on the same display
 	@scripts/setup test
 	@$(GO) run ./bench $(ARGS)
+
+cost: ## print what a task costs, for three ways to send its history (docs/cost.md)
+	@$(GO) run ./bench/cost $(ARGS)
 
 fidelity: ## let the MiniWoB++ pages in MINIWOB=DIR judge what arrives on the screen (about 20 minutes)
 	@if [ ! -d "$(MINIWOB)" ]; then echo "make fidelity: MINIWOB=$(MINIWOB) is not a folder: get github.com/Farama-Foundation/miniwob-plusplus and say MINIWOB=DIR" >&2; exit 2; fi

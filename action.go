@@ -45,12 +45,13 @@ type Image struct {
 	Hash      Hash   `json:"hash"`
 	MediaType string `json:"media_type"` // image/png or image/jpeg
 	Size      Size   `json:"size"`       // pixels of the encoded picture
+	Bytes     int    `json:"bytes,omitempty"`
 	Data      []byte `json:"-"`
 }
 
 // NewImage returns an image of data with its hash filled in.
 func NewImage(mediaType string, size Size, data []byte) *Image {
-	return &Image{Hash: HashOf(data), MediaType: mediaType, Size: size, Data: data}
+	return &Image{Hash: HashOf(data), MediaType: mediaType, Size: size, Bytes: len(data), Data: data}
 }
 
 // Text returns a Result of one text.

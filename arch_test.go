@@ -42,9 +42,10 @@ var allow = map[string]string{
 
 	"transcript": "", // reads events; the terminal, the page and later the server show what it folds
 
-	"demo":  "",
-	"bench": "*", // measures every layer beside its peers
-	"e2e":   "*", // drives the built binary
+	"demo":       "",
+	"bench":      "*", // measures every layer beside its peers
+	"e2e":        "*", // drives the built binary
+	"bench/cost": "*", // plays whole tasks against the stand-in
 
 	"test/fidelity": "*", // wires the whole loop itself, with pages as the judge
 
@@ -54,6 +55,8 @@ var allow = map[string]string{
 // owner names the packages that may import each outside module.
 var owner = map[string]string{
 	"github.com/anthropics/anthropic-sdk-go": "model/claude",
+	"github.com/aws/aws-sdk-go-v2":           "model/claude", // credentials for Bedrock
+	"golang.org/x/oauth2":                    "model/claude", // credentials for Google Cloud
 	"github.com/jezek/xgb":                   "desktop/x11",
 	"modernc.org/sqlite":                     "store/sqlite",
 	"github.com/pressly/goose":               "store/sqlite",

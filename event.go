@@ -118,10 +118,31 @@ type ModelReplied struct {
 	DurationMS int64           `json:"duration_ms"`
 	RequestID  string          `json:"request_id,omitempty"`
 
+	// Cleared says what of the conversation the model was not shown any more.
+	Cleared []Cleared `json:"cleared,omitempty"`
+
 	// Malformed has what the model wrote as the input of calls where that was
 	// not a JSON object, by call id. In Content their input is empty.
 	Malformed map[string]string `json:"malformed,omitempty"`
 }
+
+// Cleared is one thing that was left out of a request to make room.
+type Cleared struct {
+	What   ClearedWhat `json:"what"`
+	Count  int         `json:"count,omitempty"`
+	Tokens int64       `json:"tokens,omitempty"` // saved, where that is known
+}
+
+// ClearedWhat names what was left out.
+type ClearedWhat string
+
+// What can be left out. All but ClearedImages was done by the API.
+const (
+	ClearedResults  ClearedWhat = "tool_results" // the oldest ones, so many since the task or its last summary began
+	ClearedThinking ClearedWhat = "thinking"     // of the oldest turns
+	ClearedHistory  ClearedWhat = "history"      // summed up in a text that the model wrote itself
+	ClearedImages   ClearedWhat = "images"       // the oldest ones, left out before sending
+)
 
 // ModelFailed is one failed attempt at a request.
 type ModelFailed struct {
@@ -131,6 +152,10 @@ type ModelFailed struct {
 	Status  int    `json:"status,omitempty"` // HTTP status; 0 when there was none
 	Message string `json:"message"`
 	RetryMS int64  `json:"retry_ms"` // wait before the next attempt; 0 when there is none
+
+	// TooLarge: the conversation was too long for the endpoint. Less of it is
+	// sent from then on.
+	TooLarge bool `json:"too_large,omitempty"`
 }
 
 // CallJudged is the gate's verdict on a call.

@@ -68,12 +68,13 @@ type Task struct {
 	Status     Status    `json:"status"`
 	Created    time.Time `json:"created"`
 	Updated    time.Time `json:"updated"`
-	Model      string    `json:"model"`            // model id, as sent to the API
-	Toolset    string    `json:"tool_version"`     // computer tool type, as sent to the API
-	Screen     Size      `json:"screen"`           // pixels of the display
-	Scale      int       `json:"scale,omitempty"`  // magnification of what is on the display; 0 and 1 are none
-	Effort     string    `json:"effort,omitempty"` // "" is the model's default
-	System     string    `json:"system,omitempty"` // added to the system prompt
+	Model      string    `json:"model"`              // model id, as sent to the API
+	Provider   string    `json:"provider,omitempty"` // who serves it; "" is Anthropic
+	Toolset    string    `json:"tool_version"`       // computer tool type, as sent to the API
+	Screen     Size      `json:"screen"`             // pixels of the display
+	Scale      int       `json:"scale,omitempty"`    // magnification of what is on the display; 0 and 1 are none
+	Effort     string    `json:"effort,omitempty"`   // "" is the model's default
+	System     string    `json:"system,omitempty"`   // added to the system prompt
 	Permission string    `json:"permission"`
 	Sandbox    string    `json:"sandbox"`          // "bwrap" or "none"
 	Allow      []string  `json:"allow,omitempty"`  // hosts that the desktop may reach; none: no network

@@ -135,7 +135,7 @@ func (a *Agent) ask(ctx context.Context, st *State) (Outcome, error) {
 	}
 	return goingOn, a.append(ctx, st, deskhand.KindModelReplied, deskhand.ModelReplied{
 		Turn: turn, Model: reply.Model, Content: reply.Content, StopReason: reply.StopReason,
-		Usage: reply.Usage, CostUSD: a.cost(reply.Usage), DurationMS: a.now().Sub(begun).Milliseconds(),
+		Usage: reply.Usage, CostUSD: reply.Cost(a.cost), Cleared: reply.Cleared, DurationMS: a.now().Sub(begun).Milliseconds(),
 		RequestID: reply.RequestID, Malformed: malformedInputs(reply.Calls),
 	})
 }

@@ -239,7 +239,7 @@ func (a *Agent) keep(ctx context.Context, content []deskhand.Content) error {
 			return err
 		}
 		img := *c.Image
-		img.Hash, img.Data = hash, nil
+		img.Hash, img.Bytes, img.Data = hash, len(c.Image.Data), nil
 		content[i].Image = &img
 	}
 	return nil

@@ -13,44 +13,66 @@ import (
 )
 
 // reply sends the next request of the conversation. What streams in is handed
-// out as it comes, with its attempt.
+// out as it comes, with its attempt. A conversation that the endpoint finds too
+// large is sent once more, shortened.
 func (a *Agent) reply(ctx context.Context, st *State, turn int) (model.Reply, error) {
-	return a.send(ctx, st, turn, a.request(st), func(d model.Delta, attempt int) {
+	delta := func(d model.Delta, attempt int) {
 		if a.Delta != nil {
 			a.Delta(a.event(st, deskhand.KindModelDelta, deskhand.ModelDelta{Text: d.Text, Thinking: d.Thinking, Attempt: attempt}))
 		}
-	})
+	}
+	reply, attempts, err := a.attempts(ctx, st, turn, 0, a.request(st), delta)
+	var failed *model.Error
+	if errors.As(err, &failed) && failed.TooLarge && unrecorded(err) == nil {
+		reply, _, err = a.attempts(ctx, st, turn, attempts, a.request(st), delta)
+	}
+	return reply, err
 }
 
 // send sends one request, as often as Retry says, and records each attempt that
 // failed.
 func (a *Agent) send(ctx context.Context, st *State, turn int, req model.Request, delta func(model.Delta, int)) (model.Reply, error) {
-	attempt := 1
+	reply, _, err := a.attempts(ctx, st, turn, 0, req, delta)
+	return reply, err
+}
+
+// attempts is send after so many attempts before. It returns how many failed.
+func (a *Agent) attempts(ctx context.Context, st *State, turn, before int, req model.Request, delta func(model.Delta, int)) (model.Reply, int, error) {
+	failed := 0
 	var lost error
 	retry := a.Retry
 	retry.OnFailure = func(n int, err *model.Error, wait time.Duration) {
-		attempt = n + 1
+		failed = n
 		lost = errors.Join(lost, a.append(ctx, st, deskhand.KindModelFailed, deskhand.ModelFailed{
-			Turn: turn, Attempt: n, Code: err.Code, Status: err.Status, Message: err.Message, RetryMS: wait.Milliseconds(),
+			Turn: turn, Attempt: before + n, Code: err.Code, Status: err.Status, Message: err.Message, RetryMS: wait.Milliseconds(),
+			TooLarge: err.TooLarge,
 		}))
 	}
 	on := func(d model.Delta) {
 		if delta != nil {
-			delta(d, attempt)
+			delta(d, before+failed+1)
 		}
 	}
 	reply, err := model.Retry(readable{a.Model}, retry).Reply(ctx, req, on)
 	if lost != nil {
-		return reply, &journalError{lost}
+		return reply, failed, &journalError{lost}
 	}
-	return reply, err
+	return reply, failed, err
 }
+
+// promptLife is how long a prompt stays cached, and maxLapses how often it may
+// be lost before a longer life is worth its price.
+const (
+	promptLife = 5 * time.Minute
+	maxLapses  = 1
+)
 
 func (a *Agent) request(st *State) model.Request {
 	entries, betas := a.Tools.Entries()
 	return model.Request{
 		Model: st.Task.Model, System: st.System, Tools: entries, Betas: betas,
 		Messages: st.Messages(), Effort: st.Task.Effort, Image: a.Blobs.Blob,
+		Cleared: st.cleared, Slow: st.lapses > maxLapses, Tight: st.tight,
 	}
 }
 

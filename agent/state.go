@@ -27,6 +27,10 @@ type State struct {
 	silent   int             // replies in a row that said and asked nothing
 	cut      int             // replies in a row that ended at the limit of tokens
 	botched  int             // replies in a row that were unusable
+	cleared  int             // results that the API said it had cleared with the last reply
+	tight    int             // times the endpoint found the conversation too large
+	lapses   int             // times a reply came later than cached prompts live
+	asking   time.Time       // when the last request was begun
 	meter    meter
 	watch    watch
 	checked  *deskhand.OutcomeChecked // since the last reply
@@ -68,6 +72,7 @@ var folds = map[deskhand.Kind]func(*State, deskhand.Event) error{
 	deskhand.KindTaskStatus:      with((*State).status),
 	deskhand.KindTurnStarted:     with((*State).turn),
 	deskhand.KindModelReplied:    with((*State).replied),
+	deskhand.KindModelFailed:     with((*State).failed),
 	deskhand.KindCallJudged:      with((*State).judged),
 	deskhand.KindCallStarted:     with((*State).started),
 	deskhand.KindCallFinished:    with((*State).finished),
@@ -123,8 +128,20 @@ func (st *State) status(e deskhand.Event, d deskhand.TaskStatus) error {
 	return nil
 }
 
-func (st *State) turn(_ deskhand.Event, d deskhand.TurnStarted) error {
+func (st *State) turn(e deskhand.Event, d deskhand.TurnStarted) error {
 	st.Task.Turns, st.sealed = d.Turn, len(st.texts)
+	if !st.asking.IsZero() && e.Time.Sub(st.asking) > promptLife {
+		st.lapses++
+	}
+	st.asking = e.Time
+	return nil
+}
+
+// failed notes that the endpoint found the conversation too large.
+func (st *State) failed(_ deskhand.Event, d deskhand.ModelFailed) error {
+	if d.TooLarge {
+		st.tight++
+	}
 	return nil
 }
 
@@ -150,7 +167,12 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	if !r.empty && st.unusable == "" {
 		st.messages = append(st.messages, model.Message{Role: model.Assistant, Raw: d.Content})
 	}
-	st.stop, st.Result = d.StopReason, r.text
+	st.stop, st.Result, st.cleared = d.StopReason, r.text, 0
+	for _, c := range d.Cleared {
+		if c.What == deskhand.ClearedResults {
+			st.cleared = c.Count
+		}
+	}
 	st.silent = count(st.silent, r.text == "" && len(r.calls) == 0 && ends[d.StopReason])
 	st.cut = count(st.cut, d.StopReason == "max_tokens")
 	st.botched = count(st.botched, st.unusable != "")

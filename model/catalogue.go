@@ -18,9 +18,11 @@ const (
 	Computer20250124 = "computer_20250124"
 )
 
-// Info is what is known of one model on the Claude API.
+// Info is what is known of one model on the Claude API, or after At on another
+// endpoint.
 type Info struct {
 	ID        string
+	Name      string   // of the model at the endpoint; empty: as it was asked for
 	Dated     string   // the id with its date, another name of the same model; usually empty
 	EndOfLife string   // the day it stops answering, as 2006-01-02; empty when none is announced
 	Computer  []string // types of the computer tool it accepts, the best first
@@ -37,6 +39,12 @@ type Info struct {
 	Efforts   []string // efforts it accepts, lowest first
 	Forced    bool     // tool_choice may demand a call
 	Preserved bool     // thinking is bound to what came before it: history must never be edited
+	Bounds    Bounds   // of one request
+	Clears    bool     // the API can clear old results of a history (context editing)
+	Compacts  bool     // the API can sum up a history (compaction)
+	Binds     bool     // the API can be told to drop thinking whose history was edited
+
+	Providers map[Provider]Override // what is different elsewhere; nil: as the table of providers says
 }
 
 // Thinking is a rule for the thinking field of a request.

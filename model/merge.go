@@ -89,12 +89,15 @@ func (c Catalogue) read(raw json.RawMessage) (m Info, problem string) {
 		return Info{ID: id}, fmt.Sprintf("like: there is no model %.100q", named)
 	}
 	if m.ID != id { // the names and the end of another model
-		m.ID, m.Dated, m.EndOfLife = id, "", ""
+		m.ID, m.Dated, m.EndOfLife, m.Providers = id, "", "", nil
 	}
 	for _, f := range rowFields {
 		if value := o.Take(f.name); value != nil && (input.Null(value) || f.set(&m, value) != nil) {
 			o.Refuse(f.name, "expected "+f.want)
 		}
+	}
+	if m.Bounds == (Bounds{}) {
+		m.Bounds = boundsOf(m.Context)
 	}
 	return m, o.Problem()
 }
@@ -120,6 +123,12 @@ var rowFields = []struct {
 	{"efforts", texts, into(func(m *Info) *[]string { return &m.Efforts })},
 	{"forced", truth, into(func(m *Info) *bool { return &m.Forced })},
 	{"preserved", truth, into(func(m *Info) *bool { return &m.Preserved })},
+	{"bounds", `{"images": N, "body": N, "image_bytes": N}`, into(func(m *Info) *Bounds { return &m.Bounds })},
+	{"clears", truth, into(func(m *Info) *bool { return &m.Clears })},
+	{"compacts", truth, into(func(m *Info) *bool { return &m.Compacts })},
+	{"binds", truth, into(func(m *Info) *bool { return &m.Binds })},
+	{"providers", `{"bedrock": {"name": …, "computer": […], "bounds": {…}, "clears": …, "compacts": …, "binds": …}, …}`,
+		into(func(m *Info) *map[Provider]Override { return &m.Providers })},
 }
 
 const (
@@ -208,6 +217,8 @@ func (m Info) fault() string {
 		{m.MaxTokens < 1 || m.MaxTokens > m.MaxOutput || m.MaxOutput > m.Context, "max_tokens: expected at most max_output, and that at most context"},
 		{m.Thinking.Default != "on" && m.Thinking.Default != "off", `thinking: default is "on" or "off"`},
 		{!m.Thinking.sendable(), "thinking: send needs a type of accepts, and accepts and capped must fit"},
+		{!m.Bounds.usable(), "bounds: expected images, body and image_bytes above 0"},
+		{!m.overridesFit(), "providers: expected names of providers (" + providerNames() + "), with a computer that has types"},
 		{m.Effort != "" && !slices.Contains(m.Efforts, m.Effort), "effort: expected one of efforts"},
 	} {
 		if f.bad {

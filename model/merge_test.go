@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -46,6 +47,7 @@ func TestMergeAddsAModel(t *testing.T) {
 		Context: 200000, MaxOutput: 64000, MaxTokens: 16000, MinCache: 1024,
 		Thinking: Thinking{Send: `{"type":"adaptive"}`, Accepts: []string{"adaptive", "disabled"}, Capped: []string{"disabled"}, Default: "off"},
 		Effort:   "low", Efforts: []string{"low", "high"}, Forced: true, Preserved: true,
+		Bounds: boundsOf(200_000),
 	}
 	if got := found(t, c, "new-1-20261121"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -155,27 +157,34 @@ func FuzzMerge(f *testing.F) {
 	})
 }
 
-// TestDocs: docs/models.md shows the table as it is, and its example works.
+// TestDocs: docs/models.md shows the tables as they are, and its examples work.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	const file, begin, end = "../docs/models.md", "<!-- table: go test ./model -run TestDocs -update -->\n", "<!-- end -->"
-	page, err := os.ReadFile(file)
+	const file, end = "../docs/models.md", "<!-- end -->"
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, rest, ok := strings.Cut(string(page), begin)
-	table, tail, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatal("docs/models.md has no table")
+	page := string(raw)
+	for name, want := range map[string]string{"table": docTable(), "providers": providerTable()} {
+		head, rest, ok := strings.Cut(page, "<!-- "+name+": go test ./model -run TestDocs -update -->\n")
+		table, after, ok2 := strings.Cut(rest, end)
+		switch {
+		case !ok || !ok2:
+			t.Fatalf("docs/models.md has no %s", name)
+		case *update:
+			page = head + "<!-- " + name + ": go test ./model -run TestDocs -update -->\n" + want + end + after
+		case table != want:
+			t.Errorf("docs/models.md is stale, run with -update:\n%s", want)
+		}
 	}
-	if want := docTable(); *update {
-		if err := os.WriteFile(file, []byte(head+begin+want+end+tail), 0o644); err != nil {
+	if *update {
+		if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
 			t.Fatal(err)
 		}
-	} else if table != want {
-		t.Errorf("docs/models.md is stale, run with -update:\n%s", want)
 	}
-	for i, part := range strings.Split(string(page), "```json\n")[1:] {
+	_, tail, _ := strings.Cut(page, "## Your own rows")
+	for i, part := range strings.Split(page, "```json\n")[1:] {
 		example, _, _ := strings.Cut(part, "```")
 		if _, err := (Catalogue{}).Merge(fmt.Sprintf("example %d", i+1), []byte(example)); err != nil {
 			t.Error(err)
@@ -190,7 +199,7 @@ func TestDocs(t *testing.T) {
 
 func docTable() string {
 	var b strings.Builder
-	b.WriteString("| model | computer | editor | bash | image edge, tokens | $ in / out | context | end |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| model | computer | editor | bash | image edge, tokens | $ in / out | context | history | end |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, m := range catalogue() {
 		var prices []string
 		for _, p := range m.Prices {
@@ -200,9 +209,45 @@ func docTable() string {
 			}
 			prices = append(prices, s)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %d, %d | %s | %dk | %s |\n", m.ID, strings.ReplaceAll(strings.Join(m.Computer, ", "), "computer_", ""),
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %d, %d | %s | %dk | %s | %s |\n", m.ID, strings.ReplaceAll(strings.Join(m.Computer, ", "), "computer_", ""),
 			strings.TrimPrefix(m.Editor, "text_editor_"), strings.TrimPrefix(m.Bash, "bash_"), m.Limits.MaxEdge, m.Limits.MaxTokens,
-			strings.Join(prices, ", "), m.Context/1000, m.EndOfLife)
+			strings.Join(prices, ", "), m.Context/1000, history(m), m.EndOfLife)
+	}
+	return b.String()
+}
+
+// history says how a model's history can be kept small.
+func history(m Info) string {
+	var can []string
+	for _, c := range []struct {
+		can  bool
+		word string
+	}{{m.Clears, "cleared"}, {m.Compacts, "summed up"}, {m.Preserved, "bound"}} {
+		if c.can {
+			can = append(can, c.word)
+		}
+	}
+	return strings.Join(can, ", ")
+}
+
+// providerTable shows what providers do differently, by three models.
+func providerTable() string {
+	var b strings.Builder
+	b.WriteString("| provider | `--provider` | `claude-sonnet-5-5` is | computer tool of it, `claude-sonnet-5`, `claude-sonnet-4-5` | request, image | cannot |\n|---|---|---|---|---|---|\n")
+	for _, row := range providers() {
+		var tools []string
+		var newest Info
+		for _, id := range []string{"claude-sonnet-4-5", "claude-sonnet-5", "claude-sonnet-5-5"} {
+			m, _ := Lookup(id)
+			newest = m.At(row.provider)
+			tools = append([]string{strings.TrimPrefix(newest.Computer[0], "computer_")}, tools...)
+		}
+		lacks := ""
+		if !newest.Binds {
+			lacks = "drop bound thinking"
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | `%s` | %s | %d MB, %d MB | %s |\n", row.title, row.provider, cmp.Or(newest.Name, newest.ID),
+			strings.Join(tools, ", "), newest.Bounds.Body>>20, newest.Bounds.ImageBytes>>20, lacks)
 	}
 	return b.String()
 }

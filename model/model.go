@@ -40,6 +40,12 @@ type Request struct {
 	MaxTokens int    // default: the catalogue's for the model
 	Effort    string // "" leaves the model's default
 
+	// How the history is sent. All three follow from the journal, so that a task
+	// that is taken up again sends the same bytes.
+	Cleared int  // results that the API said it had cleared with the reply before; a hint where to cache
+	Slow    bool // replies lie further apart than the short lifetime of cached prompts
+	Tight   int  // times the endpoint found this conversation too large
+
 	// Image returns the bytes of an image by its hash. Needed when a Result in
 	// Messages has images whose Data is nil.
 	Image func(ctx context.Context, hash deskhand.Hash) ([]byte, error)
@@ -88,7 +94,23 @@ type Reply struct {
 	Text       string          // its text blocks, joined by newlines
 	Calls      []deskhand.Call // its tool_use blocks, in order; see InvalidInput
 	StopReason string
-	Usage      deskhand.Usage
+	Usage      deskhand.Usage // of all passes
+	// Passes has the usage of each pass of the model when there was more than
+	// one: the API sums up the history in a pass of its own, and bills both.
+	Passes  []deskhand.Usage
+	Cleared []deskhand.Cleared // what of the history the model was not shown
+}
+
+// Cost returns what the reply cost, each pass at its own price.
+func (r Reply) Cost(price func(deskhand.Usage) float64) float64 {
+	if len(r.Passes) == 0 {
+		return price(r.Usage)
+	}
+	sum := 0.0
+	for _, u := range r.Passes {
+		sum += price(u)
+	}
+	return sum
 }
 
 // Error is a failed request.
@@ -99,6 +121,7 @@ type Error struct {
 	Message    string        // one sentence for a person, without secrets
 	RetryAfter time.Duration // as asked by the API; 0 when it did not
 	Retry      bool          // sending the same request again may work
+	TooLarge   bool          // the conversation is too long for the endpoint; a shorter one may work
 	Err        error
 }
 

@@ -80,13 +80,14 @@ func current(id string, prices func() []Price, effort string, tools func() []str
 		MinCache: minCache, Thinking: think(),
 		Forced: slices.Contains(think().Accepts, "disabled"), // a model that must think cannot be made to call
 		Effort: effort, Efforts: []string{"low", "medium", "high", "xhigh", "max"},
+		Bounds: boundsOf(1_000_000), Clears: true, Compacts: true,
 	}
 }
 
 // preserved is a current model that checks what its thinking was bound to.
 func preserved(id string, prices func() []Price, effort string, tools func() []string, think func() Thinking) Info {
 	m := current(id, prices, effort, tools, think, 512)
-	m.Preserved = true
+	m.Preserved, m.Binds = true, true
 	return m
 }
 
@@ -104,5 +105,16 @@ func small(id, date, end string, prices func() []Price, tool string, minCache in
 		Computer: []string{tool}, Editor: "text_editor_20250728", Bash: "bash_20250124",
 		Limits: standardTier(), Prices: prices(), Context: 200_000, MaxOutput: 64_000, MaxTokens: 16_000,
 		MinCache: minCache, Thinking: Thinking{Accepts: []string{"enabled", "disabled"}, Default: "off"}, Forced: true,
+		Bounds: boundsOf(200_000), Clears: true,
 	}
+}
+
+// boundsOf returns the bounds of a request to a model with a context of so many
+// tokens on the Claude API.
+func boundsOf(context int) Bounds {
+	b := Bounds{Images: 600, Body: 32 << 20, ImageBytes: 10 << 20}
+	if context <= 200_000 {
+		b.Images = 100
+	}
+	return b
 }

@@ -87,7 +87,9 @@ func (a *app) startHolder(ctx context.Context, d desktops, name string, size des
 // withoutKeys returns an environment without what gives access to a model: a
 // desktop needs none of it.
 func withoutKeys(env []string) []string {
-	return slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, "ANTHROPIC_") })
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		return slices.ContainsFunc([]string{"ANTHROPIC_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_"}, func(of string) bool { return strings.HasPrefix(v, of) })
+	})
 }
 
 // ignore drops an error that tells nothing new.

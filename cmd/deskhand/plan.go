@@ -240,16 +240,32 @@ func (c *runCmd) chooseModel(a *app, p *plan) error {
 	if p.info, err = p.models.Lookup(name); err != nil {
 		return usage("--model: %s", err)
 	}
+	provider := c.provider(a, p)
+	p.info = p.info.At(provider)
+	if provider != model.Anthropic {
+		p.task.Provider = string(provider)
+	}
 	p.task.Model = name
 	if err := errors.Join(c.effort(p), c.toolset(p), others(p.info)); err != nil || p.script != nil {
 		return firstOf(err)
 	}
-	p.api = claude.FromEnvironment(a.env)
+	p.api = claude.ForProvider(provider, a.env)
 	p.api.Models = p.models
 	if p.api.HasKey() || p.api.Ambient {
 		return nil
 	}
 	return c.withoutKey(a, p)
+}
+
+// provider settles who serves the model. A script is played as the Claude API.
+func (c *runCmd) provider(a *app, p *plan) model.Provider {
+	switch {
+	case p.script != nil:
+		return model.Anthropic
+	case c.Provider == "auto":
+		return claude.Detect(a.env)
+	}
+	return model.Provider(c.Provider)
 }
 
 // withoutKey turns the run into the demonstration played by its script, where

@@ -14,7 +14,8 @@ type runCmd struct {
 	Text []string `arg:"" optional:"" name:"task" help:"What to do, in plain words. Without it: the demonstration."`
 
 	Model       string         `default:"${model}" placeholder:"NAME" help:"Model, or script:FILE to play a script instead (default ${model})."`
-	ToolVersion string         `default:"auto" placeholder:"TYPE" help:"Computer tool version (default auto: what fits the model)."`
+	Provider    string         `default:"auto" enum:"auto,anthropic,bedrock,vertex,googlecloud,foundry,aws" placeholder:"NAME" help:"Who serves the model: anthropic, bedrock, vertex, googlecloud, foundry or aws (default auto: as the environment says)."`
+	ToolVersion string         `default:"auto" placeholder:"TYPE" help:"Computer tool version (default auto: what fits the model and the provider)."`
 	Size        string         `default:"1280x800" placeholder:"WxH" help:"Size of the desktop in pixels (default 1280x800)."`
 	Scale       int            `default:"1" placeholder:"N" help:"Magnification of everything on the desktop, 1 to 3 (default 1)."`
 	Display     string         `placeholder:":N" help:"An existing X display (not yet)."`

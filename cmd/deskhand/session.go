@@ -29,7 +29,7 @@ func newSession(ctx context.Context, a *app, p plan) (*session, error) {
 	s := &session{plan: p, signals: make(chan os.Signal, 2)}
 	notifySignals(s.signals)
 	a.onClose(func() error { signal.Stop(s.signals); return nil })
-	m, err := openModel(a, p)
+	m, err := openModel(ctx, a, p)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (a *app) openStore(ctx context.Context) (store.Store, error) {
 
 // openModel returns what answers requests: the API, or a script behind the same
 // client, which is served on this machine's loopback for as long as the app runs.
-func openModel(a *app, p plan) (model.Model, error) {
+func openModel(ctx context.Context, a *app, p plan) (model.Model, error) {
 	api := p.api
 	if p.script != nil {
 		var err error
@@ -82,7 +82,7 @@ func openModel(a *app, p plan) (model.Model, error) {
 			return nil, err
 		}
 	}
-	return claude.New(api)
+	return claude.Open(ctx, api)
 }
 
 // drive starts the task, shows it and returns how it ended. The first signal

@@ -35,7 +35,9 @@ func newBlock(raw json.RawMessage) (*block, error) {
 func (b *block) add(raw json.RawMessage, on func(model.Delta)) error {
 	var d struct {
 		Type, Text, Thinking, Signature string
-		PartialJSON                     string `json:"partial_json"`
+		PartialJSON                     string  `json:"partial_json"`
+		Content                         *string // of a summary; null when it failed
+		Encrypted                       *string `json:"encrypted_content"`
 		Citation                        json.RawMessage
 	}
 	if err := json.Unmarshal(raw, &d); err != nil {
@@ -53,6 +55,9 @@ func (b *block) add(raw json.RawMessage, on func(model.Delta)) error {
 	case "input_json_delta":
 		b.input.WriteString(d.PartialJSON)
 		b.hasInput = b.hasInput || d.PartialJSON != ""
+	case "compaction_delta":
+		b.extendBy("content", d.Content)
+		b.extendBy("encrypted_content", d.Encrypted)
 	case "citations_delta":
 		b.citations = append(b.citations, d.Citation)
 	}
@@ -73,9 +78,15 @@ func (b *block) extend(member, piece string) {
 	b.streamed[member].WriteString(piece)
 }
 
+func (b *block) extendBy(member string, piece *string) {
+	if piece != nil {
+		b.extend(member, *piece)
+	}
+}
+
 // whole returns the finished block.
 func (b *block) whole() []byte {
-	for _, member := range []string{"text", "thinking", "signature"} {
+	for _, member := range []string{"text", "thinking", "signature", "content", "encrypted_content"} {
 		if s := b.streamed[member]; s != nil {
 			b.object.Set(member, rawjson.String(s.String()))
 		}
@@ -106,6 +117,10 @@ func (b *block) report(r *model.Reply) {
 				r.Text += "\n"
 			}
 			r.Text += text
+		}
+	case "compaction":
+		if model.HasSummary(append(append([]byte{'['}, b.object.Bytes()...), ']')) {
+			r.Cleared = append(r.Cleared, deskhand.Cleared{What: deskhand.ClearedHistory})
 		}
 	case "tool_use":
 		r.Calls = append(r.Calls, deskhand.Call{

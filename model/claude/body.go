@@ -2,6 +2,7 @@ package claude
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -15,36 +16,43 @@ import (
 )
 
 const (
-	marker     = `"cache_control":{"type":"ephemeral"}`
 	maxMarkers = 4 // of a request, as the API allows
-	maxOnTurns = 3 // of those, on the most recent user turns
+	maxOnTurns = 3 // of those, on user turns
 
 	emptyError  = "The tool call failed with an empty error message."
 	emptyResult = "(empty)"
+	tooLarge    = "[An image was left out here: it is larger than this endpoint takes.]"
 )
 
-// encode returns the body of a request. Its parts stand in a fixed order, what
-// does not change first.
-func encode(ctx context.Context, req model.Request, known model.Catalogue) ([]byte, error) {
-	info, err := known.Lookup(req.Model)
+// outgoing is a request as it is sent.
+type outgoing struct {
+	body    []byte
+	betas   []string
+	omitted int // images that were left out
+}
+
+// encode returns a request as it is sent. The parts of its body stand in a fixed
+// order, what does not change first.
+func encode(ctx context.Context, req model.Request, info model.Info) (outgoing, error) {
+	w := info.Window(req.Messages, req.Tight)
+	thinks, bindings := thinking(info, w)
+	settings, err := settingsOf(req, info, thinks)
 	if err != nil {
-		return nil, err
+		return outgoing{}, err
 	}
-	settings, err := settingsOf(req, info)
+	turns, err := turnsOf(req.Messages, w)
 	if err != nil {
-		return nil, err
+		return outgoing{}, err
 	}
-	turns, err := turnsOf(req.Messages)
-	if err != nil {
-		return nil, err
-	}
+	managed, edits := management(info, w)
 	tools, spare := mark(req)
-	b := &body{req: req}
+	b := &body{req: req, omit: w.Omit, bounds: info.Bounds}
 	b.WriteString(settings)
+	b.WriteString(managed)
 	if req.System != "" {
 		b.WriteString(`,"system":[{"type":"text","text":`)
 		b.text(req.System)
-		b.WriteString("," + marker + "}]")
+		b.WriteString("," + marker(req) + "}]")
 	}
 	if len(tools) > 0 {
 		b.WriteString(`,"tools":[`)
@@ -52,21 +60,33 @@ func encode(ctx context.Context, req model.Request, known model.Catalogue) ([]by
 		b.WriteByte(']')
 	}
 	b.WriteString(`,"messages":[`)
-	marked := markedTurns(turns, min(spare, maxOnTurns))
+	marked := markedTurns(turns, anchorOf(turns, w, req.Cleared), spare)
 	for i, t := range turns {
 		if i > 0 {
 			b.WriteByte(',')
 		}
 		if err := b.turn(ctx, t, slices.Contains(marked, i)); err != nil {
-			return nil, err
+			return outgoing{}, err
 		}
 	}
 	b.WriteString("]}")
-	return b.Bytes(), nil
+	return outgoing{b.Bytes(), slices.Concat(req.Betas, edits, bindings), w.Omit}, nil
 }
 
+// lifetime is the value of a cache marker. An hour costs more to write, and is
+// worth it where replies lie further apart than five minutes. All markers of a
+// request have the same, as a longer one must not follow a shorter one.
+func lifetime(req model.Request) string {
+	if req.Slow {
+		return `{"type":"ephemeral","ttl":"1h"}`
+	}
+	return `{"type":"ephemeral"}`
+}
+
+func marker(req model.Request) string { return `"cache_control":` + lifetime(req) }
+
 // settingsOf returns the start of the body, up to system and tools.
-func settingsOf(req model.Request, info model.Info) (string, error) {
+func settingsOf(req model.Request, info model.Info, thinks string) (string, error) {
 	limit := req.MaxTokens
 	if limit == 0 {
 		limit = info.MaxTokens
@@ -74,9 +94,9 @@ func settingsOf(req model.Request, info model.Info) (string, error) {
 	if limit < 1 || limit > info.MaxOutput {
 		return "", deskhand.Errorf("", deskhand.Invalid, "A reply of %s may have 1 to %d tokens, not %d.", info.ID, info.MaxOutput, limit)
 	}
-	s := `{"model":` + string(rawjson.String(req.Model)) + `,"max_tokens":` + strconv.Itoa(limit) + `,"stream":true`
-	if info.Thinking.Send != "" {
-		s += `,"thinking":` + info.Thinking.Send
+	s := `{"model":` + string(rawjson.String(cmp.Or(info.Name, req.Model))) + `,"max_tokens":` + strconv.Itoa(limit) + `,"stream":true`
+	if thinks != "" {
+		s += `,"thinking":` + thinks
 	}
 	switch {
 	case req.Effort == "":
@@ -112,7 +132,7 @@ func mark(req model.Request) (tools []json.RawMessage, spare int) {
 	if err != nil {
 		return tools, spare // the API names the fault better
 	}
-	entry.Set("cache_control", json.RawMessage(`{"type":"ephemeral"}`))
+	entry.Set("cache_control", json.RawMessage(lifetime(req)))
 	tools[last] = entry.Bytes()
 	return tools, spare - 1
 }
@@ -122,16 +142,21 @@ type turn struct {
 	role   model.Role
 	raw    json.RawMessage
 	blocks []model.Block
+	until  int // one past the last message of the history that it is made of
 }
 
-// turnsOf leaves out assistant messages without content, which the API refuses
-// (an empty end_turn), and joins the user messages that then meet.
-func turnsOf(messages []model.Message) ([]turn, error) {
+// turnsOf returns what of a history is sent. It leaves out what stands before a
+// summary, except the task itself, and assistant messages without content, which
+// the API refuses (an empty end_turn), and joins the user messages that then meet.
+func turnsOf(messages []model.Message, w model.Window) ([]turn, error) {
 	var turns []turn
-	for _, m := range messages {
+	for i, m := range messages {
+		if i > 0 && i < w.From {
+			continue
+		}
 		if m.Role == model.Assistant {
 			if !isEmptyArray(m.Raw) {
-				turns = append(turns, turn{role: m.Role, raw: m.Raw})
+				turns = append(turns, turn{role: m.Role, raw: m.Raw, until: i + 1})
 			}
 			continue
 		}
@@ -140,10 +165,10 @@ func turnsOf(messages []model.Message) ([]turn, error) {
 			continue
 		}
 		if last := len(turns) - 1; last >= 0 && turns[last].role == model.User {
-			turns[last].blocks = append(turns[last].blocks, blocks...)
+			turns[last].blocks, turns[last].until = append(turns[last].blocks, blocks...), i+1
 			continue
 		}
-		turns = append(turns, turn{role: model.User, blocks: blocks})
+		turns = append(turns, turn{role: model.User, blocks: blocks, until: i + 1})
 	}
 	if len(turns) == 0 || turns[len(turns)-1].role != model.User {
 		return nil, deskhand.Errorf("", deskhand.Invalid, "The conversation has no message of the user to answer.")
@@ -156,13 +181,36 @@ func isEmptyArray(raw json.RawMessage) bool {
 	return json.Unmarshal(raw, &content) == nil && len(content) == 0
 }
 
-// markedTurns returns the last n user turns. The marker before the newest one
-// stands exactly where the request before ended, so a hit never depends on the
-// API's looking back 20 blocks, however many blocks a turn adds.
-func markedTurns(turns []turn, n int) []int {
+// anchorOf returns the turn that has the last of what was cleared or left out,
+// or -1. When more is cleared, the prompt up to there stays as it is, so it is
+// worth keeping in the cache.
+func anchorOf(turns []turn, w model.Window, cleared int) int {
+	results := 0
+	for i, t := range turns {
+		for _, b := range t.blocks {
+			if b.CallID != "" {
+				results++
+			}
+		}
+		if cleared > 0 && results >= cleared || w.OmitIn >= 0 && w.OmitIn < t.until {
+			return i
+		}
+	}
+	return -1
+}
+
+// markedTurns returns the turns that get one of n markers: the anchor, if there
+// is one, and the newest of the user. The marker before the newest one stands
+// exactly where the request before ended, so a hit never depends on the API's
+// looking back 20 blocks, however many blocks a turn adds.
+func markedTurns(turns []turn, anchor, n int) []int {
 	var marked []int
+	n = min(n, maxOnTurns)
+	if anchor >= 0 && n == maxOnTurns {
+		marked = append(marked, anchor)
+	}
 	for i := len(turns) - 1; i >= 0 && len(marked) < n; i-- {
-		if turns[i].role == model.User {
+		if turns[i].role == model.User && i != anchor {
 			marked = append(marked, i)
 		}
 	}
@@ -172,7 +220,9 @@ func markedTurns(turns []turn, n int) []int {
 // body writes JSON without ever copying what it was given through a struct.
 type body struct {
 	bytes.Buffer
-	req model.Request
+	req    model.Request
+	omit   int // images still to be left out
+	bounds model.Bounds
 }
 
 func (b *body) text(s string) { b.Write(rawjson.String(s)) }
@@ -193,7 +243,7 @@ func (b *body) turn(ctx context.Context, t turn, marked bool) error {
 			return err
 		}
 		if marked && i == len(t.blocks)-1 {
-			b.WriteString("," + marker)
+			b.WriteString("," + marker(b.req))
 		}
 		b.WriteByte('}')
 	}
@@ -250,9 +300,12 @@ func sendable(r deskhand.Result) []deskhand.Content {
 }
 
 func (b *body) content(ctx context.Context, c deskhand.Content) error {
-	if c.Image == nil {
+	if text := c.Text; c.Image == nil || b.omit > 0 {
+		if c.Image != nil {
+			text, b.omit = omitted, b.omit-1
+		}
 		b.WriteString(`{"type":"text","text":`)
-		b.text(c.Text)
+		b.text(text)
 		b.WriteByte('}')
 		return nil
 	}
@@ -274,6 +327,10 @@ func (b *body) image(ctx context.Context, img *deskhand.Image) error {
 		if data, err = b.req.Image(ctx, img.Hash); err != nil {
 			return fmt.Errorf("an image of the history cannot be read: %w", err)
 		}
+	}
+	if base64.StdEncoding.EncodedLen(len(data)) > b.bounds.ImageBytes {
+		b.WriteString(`{"type":"text","text":"` + tooLarge + `"}`)
+		return nil
 	}
 	b.WriteString(`{"type":"image","source":{"type":"base64","media_type":`)
 	b.text(img.MediaType)

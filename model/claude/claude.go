@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/anthropics/anthropic-sdk-go/v2"
@@ -36,6 +37,8 @@ type Config struct {
 	Headers   map[string]string // added to every request; default none
 	Version   string            // anthropic-version header; default Version
 	Models    model.Catalogue   // what is known of models; default the built-in catalogue
+	Provider  model.Provider    // who serves them; default model.Anthropic
+	Place     Place             // where, at other providers than Anthropic; default from the environment
 
 	// HTTPClient sends the requests; default one of our own, with the proxy of
 	// the environment.
@@ -53,31 +56,46 @@ const (
 	pingPatience   = 4
 )
 
-// FromEnvironment returns a Config from the SDK's variables, read through
-// getenv (os.Getenv in a program): ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN,
+// FromEnvironment returns a Config for the provider that the environment speaks
+// of (see Detect).
+func FromEnvironment(getenv func(string) string) Config { return ForProvider(Detect(getenv), getenv) }
+
+// ForProvider returns a Config for a provider from the SDK's variables, read
+// through getenv (os.Getenv in a program). For Anthropic: ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN,
 // ANTHROPIC_BASE_URL, ANTHROPIC_CUSTOM_HEADERS. With neither key nor token, but
 // a named profile or workload identity, the SDK's own search is asked for.
-func FromEnvironment(getenv func(string) string) Config {
+func ForProvider(p model.Provider, getenv func(string) string) Config {
+	if p != model.Anthropic {
+		return placed(p, getenv)
+	}
 	c := Config{
 		BaseURL:   getenv("ANTHROPIC_BASE_URL"),
 		APIKey:    getenv("ANTHROPIC_API_KEY"),
 		AuthToken: getenv("ANTHROPIC_AUTH_TOKEN"),
-		Headers:   map[string]string{},
+		Headers:   customHeaders(getenv),
 	}
 	c.Ambient = !c.HasKey() && (getenv("ANTHROPIC_PROFILE") != "" || getenv("ANTHROPIC_FEDERATION_RULE_ID") != "")
+	return c
+}
+
+func customHeaders(getenv func(string) string) map[string]string {
+	headers := map[string]string{}
 	for line := range strings.SplitSeq(getenv("ANTHROPIC_CUSTOM_HEADERS"), "\n") {
 		if name, value, ok := strings.Cut(line, ":"); ok {
-			c.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+			headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
 		}
 	}
-	return c
+	return headers
 }
 
 // HasKey reports whether c has a credential of its own.
 func (c Config) HasKey() bool { return c.APIKey != "" || c.AuthToken != "" }
 
 func (c Config) withDefaults() Config {
-	if c.BaseURL == "" {
+	if c.Provider == "" {
+		c.Provider = model.Anthropic
+	}
+	if c.BaseURL == "" && c.Provider == model.Anthropic {
 		c.BaseURL = defaultBaseURL
 	}
 	if c.Version == "" {
@@ -91,10 +109,13 @@ func (c Config) withDefaults() Config {
 
 func (c Config) validate() error {
 	base, err := url.Parse(c.BaseURL)
+	if c.Provider != model.Anthropic && c.BaseURL == "" {
+		return nil // the SDK makes it of the region or the resource
+	}
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
 		return deskhand.Errorf("", deskhand.Invalid, "The API's address is not an http or https URL. Check ANTHROPIC_BASE_URL.")
 	}
-	if !c.HasKey() && !c.Ambient {
+	if c.Provider == model.Anthropic && !c.HasKey() && !c.Ambient {
 		return deskhand.Errorf("", deskhand.Unauthenticated, "There is no API key. Set ANTHROPIC_API_KEY, or play a script with --model script:FILE.")
 	}
 	return nil
@@ -107,33 +128,47 @@ type Client struct {
 	own     bool // http is ours to close
 	config  Config
 	failure failures
+
+	mu    sync.Mutex       // guards lacks
+	lacks map[feature]bool // what the endpoint has refused
 }
 
 var _ model.Model = (*Client)(nil)
 
-// New returns a client. No request is made. Errors: Invalid, Unauthenticated.
-func New(c Config) (*Client, error) {
+// New is Open for an endpoint whose credentials need no search.
+func New(c Config) (*Client, error) { return Open(context.Background(), c) }
+
+// Open returns a client. No request is made to the API; the SDK may look for
+// credentials of a provider, under ctx. Errors: Invalid, Unauthenticated.
+func Open(ctx context.Context, c Config) (*Client, error) {
 	c = c.withDefaults()
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	client := &Client{http: c.HTTPClient, config: c, failure: failuresOf(c)}
+	client := &Client{http: c.HTTPClient, config: c, failure: failuresOf(c), lacks: map[feature]bool{}}
 	if client.http == nil {
 		client.own = true
 		client.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 	}
-	client.api = anthropic.NewClient(client.options()...)
+	place, err := c.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client.api = anthropic.NewClient(client.options(place)...)
 	return client, nil
 }
 
-func (c *Client) options() []option.RequestOption {
+// options returns the options of the SDK. Those of the provider come last, as it
+// demands: what it adapts must lie closest to the wire.
+func (c *Client) options(place []option.RequestOption) []option.RequestOption {
 	opts := []option.RequestOption{
-		option.WithBaseURL(c.config.BaseURL),
 		option.WithHTTPClient(c.http),
 		option.WithMaxRetries(0), // attempts are journaled, so model.Retry makes them
 		option.WithMiddleware(limitErrorBody),
 	}
 	switch {
+	case c.config.Provider != model.Anthropic:
+		opts = append(opts, option.WithoutEnvironmentDefaults())
 	case c.config.APIKey != "":
 		opts = append(opts, option.WithoutEnvironmentDefaults(), option.WithAPIKey(c.config.APIKey))
 	case c.config.AuthToken != "":
@@ -142,7 +177,7 @@ func (c *Client) options() []option.RequestOption {
 	for name, value := range c.config.Headers {
 		opts = append(opts, option.WithHeader(name, value))
 	}
-	return append(opts, option.WithHeader("anthropic-version", c.config.Version))
+	return append(append(opts, option.WithHeader("anthropic-version", c.config.Version)), place...)
 }
 
 // Close drops idle connections. Replies under way are not affected.
@@ -158,7 +193,11 @@ func (c *Client) Reply(ctx context.Context, req model.Request, on func(model.Del
 	if on == nil {
 		on = func(model.Delta) {}
 	}
-	body, err := encode(ctx, req, c.config.Models)
+	info, err := c.info(req.Model)
+	if err != nil {
+		return model.Reply{}, refusal(ctx, err)
+	}
+	out, err := encode(ctx, req, info)
 	if err != nil {
 		return model.Reply{}, refusal(ctx, err)
 	}
@@ -166,21 +205,24 @@ func (c *Client) Reply(ctx context.Context, req model.Request, on func(model.Del
 	defer idle.stop()
 
 	var res *http.Response
-	err = c.api.Post(ctx, "v1/messages", body, &res, headers(req)...)
+	err = c.api.Post(ctx, "v1/messages", out.body, &res, headers(out.betas)...)
 	if err != nil {
-		return model.Reply{}, c.failure.of(ctx, err)
+		return model.Reply{}, c.lacking(c.failure.of(ctx, err), out)
 	}
 	defer res.Body.Close()
 	reply, err := read(res, idle, on)
 	if err != nil {
 		return model.Reply{}, c.failure.of(ctx, err)
 	}
+	if out.omitted > 0 {
+		reply.Cleared = append(reply.Cleared, deskhand.Cleared{What: deskhand.ClearedImages, Count: out.omitted})
+	}
 	return reply, nil
 }
 
-func headers(req model.Request) []option.RequestOption {
-	if len(req.Betas) == 0 {
+func headers(betas []string) []option.RequestOption {
+	if len(betas) == 0 {
 		return nil
 	}
-	return []option.RequestOption{option.WithHeader("anthropic-beta", strings.Join(req.Betas, ","))}
+	return []option.RequestOption{option.WithHeader("anthropic-beta", strings.Join(betas, ","))}
 }

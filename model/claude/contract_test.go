@@ -148,8 +148,15 @@ func TestEveryGeneration(t *testing.T) {
 			g.sawRightSizes(t, p.bodies)
 			g.did(t, screen.Applied())
 			for i := range p.bodies {
-				if got := p.headers[i].Get("Anthropic-Beta"); got != g.beta {
-					t.Errorf("request %d has the beta header %q, want %q", i+1, got, g.beta)
+				betas := []string{"context-management-2025-06-27", "compact-2026-01-12"}
+				if !info.Compacts {
+					betas = betas[:1]
+				}
+				if g.beta != "" {
+					betas = append([]string{g.beta}, betas...)
+				}
+				if got, want := p.headers[i].Get("Anthropic-Beta"), strings.Join(betas, ","); got != want {
+					t.Errorf("request %d has the beta header %q, want %q", i+1, got, want)
 				}
 				g.sdkKnows(t, p.bodies[i], p.replies[i], contents[i])
 			}
@@ -331,14 +338,10 @@ func (g generation) did(t *testing.T, got []desktop.Action) {
 	}
 }
 
-// sdkKnows reads a request and its reply with the official types: those of the
-// beta for tools that need a header.
+// sdkKnows reads a request and its reply with the official types.
 func (g generation) sdkKnows(t *testing.T, body, events []byte, content json.RawMessage) {
 	t.Helper()
-	var params any = new(anthropic.MessageNewParams)
-	if g.beta != "" {
-		params = new(anthropic.BetaMessageNewParams)
-	}
+	params := new(anthropic.BetaMessageNewParams) // its superset, with context management
 	if err := json.Unmarshal(body, params); err != nil {
 		t.Fatal(err)
 	}

@@ -92,14 +92,17 @@ func spent(code string) bool {
 
 // failures makes model errors: one sentence, no secrets.
 type failures struct {
-	host    string
-	ambient bool // the SDK was to find credentials
-	secrets []string
+	host     string
+	ambient  bool // the SDK was to find credentials
+	provider model.Provider
+	secrets  []string
 }
 
 func failuresOf(c Config) failures {
-	f := failures{host: c.BaseURL, ambient: c.Ambient}
-	if base, err := url.Parse(c.BaseURL); err == nil {
+	f := failures{host: c.BaseURL, ambient: c.Ambient, provider: c.Provider}
+	if base, err := url.Parse(c.BaseURL); c.BaseURL == "" {
+		f.host = string(c.Provider)
+	} else if err == nil {
 		f.host = base.Host
 	}
 	for _, s := range []string{c.APIKey, c.AuthToken} {
@@ -160,13 +163,29 @@ func (f failures) response(e *anthropic.Error) *model.Error {
 	if spent(string(e.ErrorCode())) {
 		failed.Retry = false
 	}
+	failed.TooLarge = tooLong(e.StatusCode, e.Message)
 	return failed
+}
+
+// tooLong reports whether a refusal says that the conversation as a whole is
+// too long, which a shorter one is not.
+func tooLong(status int, message string) bool {
+	if status == http.StatusRequestEntityTooLarge {
+		return true
+	}
+	message = strings.ToLower(message)
+	return status == http.StatusBadRequest && slices.ContainsFunc([]string{
+		"prompt is too long", "exceed context limit", "too many images", "input is too long",
+	}, func(words string) bool { return strings.Contains(message, words) })
 }
 
 func (f failures) event(e streamError) *model.Error {
 	status := statusOf(e.Type)
 	k := kindOf(status)
-	return &model.Error{Code: k.code, Status: status, Type: f.clean(e.Type), Retry: k.retry, Message: f.sentence(k.sentence, e.Message)}
+	return &model.Error{
+		Code: k.code, Status: status, Type: f.clean(e.Type), Retry: k.retry, TooLarge: tooLong(status, e.Message),
+		Message: f.sentence(k.sentence, e.Message),
+	}
 }
 
 func (f failures) sentence(ours, theirs string) string {
@@ -235,6 +254,10 @@ func (f failures) connection(err error) *model.Error {
 		}
 	}
 	if f.ambient && !isA[*url.Error](err) { // it failed before anything was sent
+		if f.provider != model.Anthropic {
+			return &model.Error{Code: deskhand.Unauthenticated, Err: err,
+				Message: fmt.Sprintf("No credentials could be had for %s. Check its settings in the environment.", f.provider)}
+		}
 		return &model.Error{Code: deskhand.Unauthenticated, Err: err,
 			Message: "No credentials could be had from the profile or workload identity of the environment. Check it, or set ANTHROPIC_API_KEY."}
 	}

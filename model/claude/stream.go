@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/anthropics/anthropic-sdk-go/v2/packages/ssestream"
 
@@ -107,6 +108,7 @@ type message struct {
 	model   string
 	stop    string
 	usage   usage
+	applied applied
 	blocks  []*block
 }
 
@@ -119,6 +121,7 @@ type usage struct {
 	Lifetimes  *struct {
 		Hour int64 `json:"ephemeral_1h_input_tokens"`
 	} `json:"cache_creation"`
+	Iterations []usage `json:"iterations"` // each pass of the model, when there was more than one
 }
 
 func (u *usage) count() deskhand.Usage {
@@ -149,6 +152,7 @@ type event struct {
 	ContentBlock json.RawMessage `json:"content_block"`
 	Delta        json.RawMessage `json:"delta"`
 	Usage        json.RawMessage `json:"usage"`
+	Context      *applied        `json:"context_management"`
 	Error        streamError     `json:"error"`
 }
 
@@ -165,6 +169,9 @@ func (m *message) event(kind string, data []byte) error {
 	}[kind]
 	if !known {
 		return nil
+	}
+	if !utf8.Valid(data) { // decoding would put other characters in its place
+		return brokenStream{"is not UTF-8"}
 	}
 	var e event
 	if err := json.Unmarshal(data, &e); err != nil {
@@ -237,11 +244,21 @@ func (m *message) delta(e *event) error {
 	if d.StopReason != "" {
 		m.stop = d.StopReason
 	}
+	if e.Context != nil {
+		m.applied = *e.Context
+	}
 	return m.count(e.Usage)
 }
 
 func (m *message) reply(requestID string) (model.Reply, error) {
-	r := model.Reply{ID: m.id, RequestID: requestID, Model: m.model, StopReason: m.stop, Usage: m.usage.count()}
+	r := model.Reply{ID: m.id, RequestID: requestID, Model: m.model, StopReason: m.stop, Usage: m.usage.count(), Cleared: m.applied.cleared()}
+	if len(m.usage.Iterations) > 1 { // the counts beside them leave out the passes that wrote a summary
+		r.Usage = deskhand.Usage{}
+		for _, pass := range m.usage.Iterations {
+			r.Passes = append(r.Passes, pass.count())
+			r.Usage = r.Usage.Add(pass.count())
+		}
+	}
 	content := []byte{'['}
 	for i, b := range m.blocks {
 		if i > 0 {

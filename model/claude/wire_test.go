@@ -186,7 +186,7 @@ func TestSDKKnowsEverything(t *testing.T) {
 		}
 	}
 	for i, body := range p.bodies {
-		var params anthropic.MessageNewParams
+		var params anthropic.BetaMessageNewParams
 		if err := json.Unmarshal(body, &params); err != nil {
 			t.Fatalf("request %d: %v", i+1, err)
 		}
@@ -383,6 +383,8 @@ func TestRequestBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"model":"claude-sonnet-5-5","max_tokens":123,"stream":true,"thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"high"},` +
+		`"context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"},{"type":"clear_tool_uses_20250919","trigger":{"type":"input_tokens","value":60000},` +
+		`"keep":{"type":"tool_uses","value":6},"clear_at_least":{"type":"input_tokens","value":30000}},{"type":"compact_20260112","trigger":{"type":"input_tokens","value":150000}}]},` +
 		`"tools":[{"type":"computer_toolset_20260801"},{"name":"n","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}],` +
 		`"messages":[{"role":"user","content":[{"type":"text","text":"<task>","cache_control":{"type":"ephemeral"}}]},` +
 		`{"role":"assistant","content":[{"type":"text","text":"\u003c"}]},` +
@@ -393,7 +395,7 @@ func TestRequestBody(t *testing.T) {
 		t.Errorf("body\n%s\nwant\n%s", got, want)
 	}
 	for name, want := range map[string]string{
-		"Anthropic-Version": "2026-10-21", "Anthropic-Beta": "a,b", "Authorization": "Bearer sk-secret-key", "X-Team": "blue",
+		"Anthropic-Version": "2026-10-21", "Anthropic-Beta": "a,b,context-management-2025-06-27,compact-2026-01-12", "Authorization": "Bearer sk-secret-key", "X-Team": "blue",
 	} {
 		if got := p.headers[0].Get(name); got != want {
 			t.Errorf("header %s is %q, want %q", name, got, want)

@@ -72,6 +72,15 @@ func (s *Server) admit(header http.Header, body []byte) (*request, *refusal) {
 		return nil, refuse("not_found_error", "model: %s", r.Model)
 	}
 	r.info = info
+	if len(body) > info.Bounds.Body {
+		return nil, refuse("request_too_large", "Request exceeds the maximum size")
+	}
+	if len(s.digests) > maxDigested {
+		clear(s.digests)
+	}
+	for _, c := range r.blocks() {
+		c.known = s.digests
+	}
 	for _, raw := range r.Tools {
 		t := toolEntry{raw: raw}
 		if json.Unmarshal(raw, &t) != nil || json.Unmarshal(raw, &t.fields) != nil {
@@ -124,6 +133,8 @@ func (s *Server) judges() []func(*request) *refusal {
 		(*request).checkResults,
 		s.checkImages,
 		(*request).checkMarkers,
+		(*request).checkContextManagement,
+		(*request).applyEdits,
 		(*request).checkContext,
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // conversation is what the server remembers of one conversation.
@@ -18,6 +20,7 @@ type conversation struct {
 	replies map[int]string // digest of the reply that stands as the nth assistant message
 	empty   map[int]int    // step whose reply cannot stand in a history → blocks of the request it answered
 	failed  map[int]int    // step → faults played
+	summary map[string]int // digest of a summary → the assistant message that begins with it
 	open    bool           // the newest request got a fault instead of a reply
 	given   int            // steps that have been replied
 }
@@ -26,6 +29,9 @@ type conversation struct {
 // screen the number of the look, and the block. Where a conversation stands is
 // read from its own history, so another process can go on with it.
 var callID = regexp.MustCompile(`^toolu_([0-9a-f]{8})_(\d{1,6})(?:w(\d{1,6}))?_\d+$`)
+
+// summaryID is what a summary says of where it stands.
+var summaryID = regexp.MustCompile(`^([0-9a-f]{8})_(\d{1,6})$`)
 
 // position is where the history of a request stands: the step to play, and how
 // often it has looked at the screen for it.
@@ -51,6 +57,12 @@ func (r *request) position() (p position, conversation string) {
 				p = position{step + 1, 0}
 			}
 			break
+		}
+		if c := t.summary(); c != nil && !known {
+			if m := summaryID.FindStringSubmatch(c.Encrypted); m != nil {
+				step, _ := strconv.Atoi(m[2])
+				known, conversation, p = true, m[1], position{step + 1, 0}
+			}
 		}
 		if !known {
 			p = position{p.step + 1, 0}
@@ -81,7 +93,7 @@ func (s *Server) conversation(r *request) (*conversation, *refusal) {
 	}
 	c := &conversation{
 		id: start[:8], start: start, setup: setup, history: history,
-		replies: map[int]string{}, empty: map[int]int{}, failed: map[int]int{},
+		replies: map[int]string{}, empty: map[int]int{}, failed: map[int]int{}, summary: map[string]int{},
 	}
 	for again := 1; s.taken(c.id); again++ {
 		c.id = digest(start, strconv.Itoa(again))[:8]
@@ -107,7 +119,8 @@ func (c *conversation) extend(r *request, setup string, history []string) *refus
 	if setup != c.setup {
 		return invalid("system or tools differ from the requests before; they must stay byte for byte the same within a conversation")
 	}
-	nth := 0
+	nth := c.firstReply(r)
+	r.before = nth
 	for i, t := range r.turns {
 		if t.role != "assistant" {
 			continue
@@ -120,16 +133,74 @@ func (c *conversation) extend(r *request, setup string, history []string) *refus
 		}
 		nth++
 	}
-	if len(history) < len(c.history) {
+	expected := c.expected(history)
+	if len(history) < len(expected) {
 		return invalid("messages: the history is shorter than before; it must only grow")
 	}
-	for i, before := range c.history {
-		if history[i] != before {
+	blocks := r.blocks()
+	thought := false
+	for i, before := range expected {
+		if history[i] != before && !blocks[i].shortens() {
 			return invalid("messages: the history differs from the request before at block %d; earlier messages must stay byte for byte the same", i)
 		}
+		thought = thought || history[i] != before
+	}
+	if thought && r.info.Preserved && !r.drops() {
+		return invalid("messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation. Remove the block, or set `thinking.block_binding.prefix_mismatch_behavior` to \"drop_block\".")
 	}
 	c.history = history
 	return nil
+}
+
+// firstReply returns which reply the first assistant message of a request is:
+// after a summary the replies before it need not be sent.
+func (c *conversation) firstReply(r *request) int {
+	for _, t := range r.turns {
+		if t.role == "assistant" {
+			if s := t.summary(); s != nil {
+				return c.summary[s.digest()]
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// expected returns what a request must begin with: what the request before it
+// had, without what stands between the task and a summary if that was left out.
+func (c *conversation) expected(history []string) []string {
+	for i, sum := range history {
+		nth, known := c.summary[strings.TrimPrefix(sum, "assistant")]
+		if !known || nth == 0 {
+			continue
+		}
+		if at := slices.Index(c.history, sum); at > i {
+			return slices.Concat(c.history[:i], c.history[at:])
+		} else if at < 0 && i < len(c.history) {
+			return c.history[:min(i, len(c.history))]
+		}
+	}
+	return c.history
+}
+
+// blocks returns the blocks of all messages in order.
+func (r *request) blocks() []*content {
+	var all []*content
+	for _, t := range r.turns {
+		all = append(all, t.blocks...)
+	}
+	return all
+}
+
+// shortens reports whether a block may stand in the place of a longer one: a
+// result without pictures.
+func (c *content) shortens() bool {
+	return c.Type == "tool_result" && !slices.ContainsFunc(c.inner, func(in *content) bool { return in.Type == "image" })
+}
+
+// drops reports whether the request lets thinking be dropped.
+func (r *request) drops() bool {
+	return r.Thinking != nil && r.Thinking.BlockBinding != nil && r.Thinking.BlockBinding.Mismatch == "drop_block"
 }
 
 func (t *turn) thinks() bool {
@@ -171,7 +242,12 @@ func (c *conversation) perform(s *Server, r *request) (*performance, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.answer = answer{id: fmt.Sprintf("msg_%s_%04d", c.id, s.requests), model: r.Model, blocks: blocks, stop: stop}
+	var summary *sent
+	if r.sums() {
+		one := summaryBlock(c.id, at)
+		summary, blocks = &one, append([]sent{one}, blocks...)
+	}
+	p.answer = answer{id: fmt.Sprintf("msg_%s_%04d", c.id, s.requests), model: r.Model, blocks: blocks, stop: stop, summary: summary, applied: r.report()}
 	p.answer.usage = s.cache.count(r, p.answer, s.now())
 	if p.fault == nil {
 		return p, c.remember(r, p.answer, at)
@@ -208,11 +284,14 @@ func (c *conversation) remember(r *request, a answer, at position) error {
 		c.empty[at.step] = len(c.history)
 		return nil
 	}
-	nth := 0
+	nth := r.before
 	for _, t := range r.turns {
 		if t.role == "assistant" {
 			nth++
 		}
+	}
+	if content[0].summarises() {
+		c.summary[content[0].digest()] = nth
 	}
 	c.replies[nth] = digest("", (&turn{blocks: content}).digests())
 	return nil

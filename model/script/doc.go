@@ -33,9 +33,12 @@
 // there the server replies with wait and screenshot. docs/scripts.md has it all,
 // with an example.
 //
+// Old results are cleared and long histories summed up when the request says so
+// (context_management), with usage counted accordingly; what is not documented of
+// it, and so assumed, is in docs/cost.md.
+//
 // Not played, and refused in plain words: token counting, files and URLs as
-// images, WebP, documents, server tools, tool search, context editing,
-// compaction. The fields of browser_state blocks are not judged.
+// images, WebP, documents, server tools, tool search, compaction on demand. The fields of browser_state blocks are not judged.
 //
 // Trust: requests are hostile by assumption; sizes are bounded and nothing
 // panics. Scripts are trusted no further than what they say to a loop.

@@ -10,12 +10,9 @@ import (
 )
 
 const (
-	maxImageBytes  = 10 << 20 // of base64
-	maxImageSide   = 8000
-	maxImages      = 600
-	maxImagesSmall = 100 // for models with a context of 200k
-	smallContext   = 200_000
-	maxRemembered  = 4096 // images the server keeps the facts of
+	maxImageBytes = 10 << 20 // of base64
+	maxImageSide  = 8000
+	maxRemembered = 4096 // images the server keeps the facts of
 )
 
 // seen is one image of a request.
@@ -46,11 +43,7 @@ func (r *request) allImages() []seen {
 // checkImages decodes every image and judges what it really is.
 func (s *Server) checkImages(r *request) *refusal {
 	all := r.allImages()
-	limit := maxImages
-	if r.info.Context <= smallContext {
-		limit = maxImagesSmall
-	}
-	if len(all) > limit {
+	if limit := r.info.Bounds.Images; len(all) > limit {
 		return invalid("messages: too many images: %d > %d", len(all), limit)
 	}
 	limits := r.info.Limits.Many(len(all))

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,13 +51,32 @@ func (t *turn) digests() string {
 }
 
 func (c *content) digest() string {
-	if c.sum == "" {
+	if c.sum != "" {
+		return c.sum
+	}
+	key := sha256.Sum256(c.raw)
+	known, ok := c.known[key]
+	if !ok {
 		plain := canonical(c.raw)
 		sum := sha256.Sum256([]byte(plain))
-		c.sum, c.length = hex.EncodeToString(sum[:]), len(plain)
+		known = digested{hex.EncodeToString(sum[:]), len(plain)}
+		if c.known != nil {
+			c.known[key] = known
+		}
 	}
+	c.sum, c.length = known.sum, known.length
 	return c.sum
 }
+
+// digested is the digest of a block and the length of what it is of. A block
+// comes again with every request, so the server remembers them by their bytes.
+type digested struct {
+	sum    string
+	length int
+}
+
+// maxDigested bounds what is remembered.
+const maxDigested = 1 << 16
 
 // digests returns a digest of each block of the history, with who said it.
 func (r *request) digests() []string {
@@ -78,9 +98,16 @@ func (r *request) setupDigest() string {
 	return digest(parts...)
 }
 
-// promptCache is the prefixes that were written, by digest, with the time each
-// is dropped.
-type promptCache map[string]time.Time
+// promptCache is the prefixes that were written, by digest.
+type promptCache map[string]cached
+
+// cached is how long a prefix stays: its life begins anew with each use.
+type cached struct {
+	until time.Time
+	life  time.Duration
+}
+
+func (c cached) used(now time.Time) cached { return cached{now.Add(c.life), c.life} }
 
 const (
 	lookback     = 20 // blocks before a marker at which a prefix may have been written
@@ -97,9 +124,37 @@ type span struct {
 }
 
 // count works out what a request and its answer cost in tokens, by the
-// documented rules of prompt caching.
+// documented rules of prompt caching. Where the prompt was summed up first, that
+// is a pass of its own: the counts beside it are those of the reply, which began
+// with the summary in place of the messages.
 func (p promptCache) count(r *request, a answer, now time.Time) counts {
 	spans := r.spans()
+	if a.summary == nil {
+		return p.pass(r, spans, textTokens(len(a.contentJSON())), now)
+	}
+	summary := textTokens(len(a.summary.object.Bytes()))
+	first := p.pass(r, spans, summary, now)
+	first.Type = "compaction"
+	setup := spans[:len(spans)-r.messageSpans()]
+	begun := append(slices.Clone(setup), span{tokens: summary, prefix: digest("summary", a.id)})
+	second := p.pass(r, begun, textTokens(len(a.contentJSON()))-summary, now)
+	whole := second
+	second.Type = "message"
+	whole.Iterations = []counts{first, second}
+	return whole
+}
+
+// messageSpans is how many spans the messages have.
+func (r *request) messageSpans() int {
+	n := 0
+	for _, t := range r.turns[r.shownFrom:] {
+		n += len(t.shown())
+	}
+	return n
+}
+
+// pass counts one pass of the model over spans.
+func (p promptCache) pass(r *request, spans []span, output int, now time.Time) counts {
 	total, read, marked := 0, 0, 0
 	upTo := make([]int, len(spans))
 	for i, s := range spans {
@@ -112,8 +167,9 @@ func (p promptCache) count(r *request, a answer, now time.Time) counts {
 			continue
 		}
 		for j := i; j >= 0 && j > i-lookback; j-- {
-			if until, ok := p[spans[j].prefix]; ok && now.Before(until) {
+			if e, ok := p[spans[j].prefix]; ok && now.Before(e.until) {
 				read = max(read, upTo[j])
+				p[spans[j].prefix] = e.used(now)
 				break
 			}
 		}
@@ -133,7 +189,7 @@ func (p promptCache) count(r *request, a answer, now time.Time) counts {
 	c.Lifetimes.Hour = max(0, min(hour, marked)-read)
 	c.Lifetimes.Minutes = c.CacheWrite - c.Lifetimes.Hour
 	c.Input = total - read - c.CacheWrite
-	c.Output = textTokens(len(a.contentJSON()))
+	c.Output = output
 	c.Tier = "standard"
 	return c
 }
@@ -143,8 +199,8 @@ func (p promptCache) keep(s span, now time.Time) {
 	if s.marker.TTL == "1h" {
 		life = longLived
 	}
-	if until := now.Add(life); until.After(p[s.prefix]) {
-		p[s.prefix] = until
+	if until := now.Add(life); until.After(p[s.prefix].until) {
+		p[s.prefix] = cached{until, life}
 	}
 }
 
@@ -164,23 +220,43 @@ func (r *request) spans() []span {
 		add(textTokens(len(c.Text)), c.digest(), c.CacheControl)
 	}
 	prefix = digest(prefix, string(r.raw["thinking"]), string(r.raw["output_config"]), string(r.ToolChoice))
-	for _, t := range r.turns {
-		for _, c := range t.blocks {
+	for _, t := range r.turns[r.shownFrom:] {
+		for _, c := range t.shown() {
 			marker := c.CacheControl
 			for _, in := range c.inner {
 				if in.CacheControl != nil {
 					marker = in.CacheControl
 				}
 			}
-			add(c.tokens(), t.role+c.digest(), marker)
+			sum := c.digest()
+			if c.cleared {
+				sum = digest(clearedText, c.ToolUseID)
+			}
+			add(c.tokens(), t.role+sum, marker)
 		}
 	}
 	return all
 }
 
+// setupTokens is how many tokens come before the messages.
+func (r *request) setupTokens() int {
+	n := 0
+	for _, t := range r.entries {
+		n += t.tokens()
+	}
+	system, _ := readBlocks(r.System) // judged before
+	for _, c := range system {
+		n += textTokens(len(c.Text))
+	}
+	return n
+}
+
 func textTokens(length int) int { return (length + bytesPerWord - 1) / bytesPerWord }
 
 func (c *content) tokens() int {
+	if c.cleared {
+		return textTokens(len(clearedText))
+	}
 	if c.Type == "image" {
 		if c.facts == nil {
 			return 0

@@ -28,13 +28,22 @@ type request struct {
 	turns   []*turn
 	raw     map[string]json.RawMessage // every top-level field
 	texts   map[string][]byte          // of images, by the names that stand for them
+
+	edits          []edit
+	shownFrom      int // first turn that the model sees
+	total          int // tokens that it sees
+	clearedResults int
+	clearedTokens  int
+	before         int // replies that came before the first one in it
 }
 
 type thinking struct {
-	Type         string          `json:"type"`
-	Budget       int             `json:"budget_tokens"`
-	Display      string          `json:"display"`
-	BlockBinding json.RawMessage `json:"block_binding"`
+	Type         string `json:"type"`
+	Budget       int    `json:"budget_tokens"`
+	Display      string `json:"display"`
+	BlockBinding *struct {
+		Mismatch string `json:"prefix_mismatch_behavior"`
+	} `json:"block_binding"`
 }
 
 type outputConfig struct {
@@ -67,10 +76,14 @@ type content struct {
 	Source       *source         `json:"source"`
 	CacheControl *cacheControl   `json:"cache_control"`
 
-	inner  []*content // of a tool_result, a lone string as one text
-	facts  *imageFacts
-	sum    string // digest, once asked for
-	length int    // bytes of what was digested
+	Encrypted string `json:"encrypted_content"`
+
+	inner   []*content // of a tool_result, a lone string as one text
+	cleared bool       // the model sees clearedText in place of a result
+	facts   *imageFacts
+	known   map[[32]byte]digested // of other requests; may be nil
+	sum     string                // digest, once asked for
+	length  int                   // bytes of what was digested
 }
 
 type source struct {

@@ -35,6 +35,7 @@ type Server struct {
 	problems      []string
 	cache         promptCache
 	images        map[[32]byte]*imageFacts
+	digests       map[[32]byte]digested
 }
 
 // New returns a server that plays the script in src. A malformed one is an
@@ -50,7 +51,7 @@ func New(src []byte, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{script: s, now: o.Now, models: o.Models, cache: promptCache{}, images: map[[32]byte]*imageFacts{}}, nil
+	return &Server{script: s, now: o.Now, models: o.Models, cache: promptCache{}, images: map[[32]byte]*imageFacts{}, digests: map[[32]byte]digested{}}, nil
 }
 
 // Problems returns what the server refused or the script complained of, oldest

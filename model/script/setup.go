@@ -12,10 +12,10 @@ import (
 func (r *request) checkFields() *refusal {
 	known := []string{
 		"model", "max_tokens", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
-		"stream", "metadata", "stop_sequences", "service_tier", "cache_control",
+		"stream", "metadata", "stop_sequences", "service_tier", "cache_control", "context_management",
 	}
 	unplayed := []string{
-		"context_management", "compaction", "container", "mcp_servers", "fallbacks", "speed",
+		"compaction", "container", "mcp_servers", "fallbacks", "speed",
 		"diagnostics", "inference_geo", "thread",
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.raw)) {
@@ -102,8 +102,10 @@ func (r *request) checkThinkingFields(t *thinking) *refusal {
 		}
 	}
 	switch {
-	case t.BlockBinding != nil && !r.beta("thinking-binding-controls-2026-08-01"):
+	case t.BlockBinding != nil && !r.beta(betaBinding):
 		return invalid("thinking.%s.block_binding: Extra inputs are not permitted", t.Type)
+	case t.BlockBinding != nil && t.BlockBinding.Mismatch != "drop_block" && t.BlockBinding.Mismatch != "error":
+		return invalid("thinking.%s.block_binding.prefix_mismatch_behavior: Input should be 'drop_block' or 'error'", t.Type)
 	case t.Display == "updates" && r.beta("thinking-display-updates-2026-08-18"):
 	case !slices.Contains([]string{"", "summarized", "omitted"}, t.Display):
 		return invalid("thinking.%s.display: Input should be 'summarized' or 'omitted'", t.Type)
@@ -240,12 +242,8 @@ func (r *request) checkSystem() *refusal {
 
 // checkContext judges the length of the whole prompt.
 func (r *request) checkContext() *refusal {
-	total := 0
-	for _, s := range r.spans() {
-		total += s.tokens
-	}
-	if total > r.info.Context {
-		return invalid("prompt is too long: %d tokens > %d maximum", total, r.info.Context)
+	if r.total > r.info.Context {
+		return invalid("prompt is too long: %d tokens > %d maximum", r.total, r.info.Context)
 	}
 	return nil
 }

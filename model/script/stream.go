@@ -23,6 +23,9 @@ type answer struct {
 	blocks []sent
 	stop   string
 	usage  counts
+
+	summary *sent // of the blocks, the first; nil: the prompt was not summed up
+	applied *appliedEdits
 }
 
 // counts is the usage object of the API.
@@ -35,7 +38,10 @@ type counts struct {
 		Hour    int `json:"ephemeral_1h_input_tokens"`
 	} `json:"cache_creation"`
 	Output int    `json:"output_tokens"`
-	Tier   string `json:"service_tier"`
+	Tier   string `json:"service_tier,omitempty"`
+
+	Type       string   `json:"type,omitempty"` // of an iteration
+	Iterations []counts `json:"iterations,omitempty"`
 }
 
 // contentJSON returns the content array as a client should put it together.
@@ -48,10 +54,14 @@ func (a answer) contentJSON() json.RawMessage {
 }
 
 func (a answer) message(content json.RawMessage, stop any, usage counts) map[string]any {
-	return map[string]any{
+	m := map[string]any{
 		"id": a.id, "type": "message", "role": "assistant", "model": a.model,
 		"content": content, "stop_reason": stop, "stop_sequence": nil, "usage": usage,
 	}
+	if a.applied != nil && stop != nil {
+		m["context_management"] = a.applied
+	}
+	return m
 }
 
 // whole returns the reply to a request that does not stream.
@@ -62,7 +72,7 @@ func (a answer) whole() []byte { return mustJSON(a.message(a.contentJSON(), a.st
 func (a answer) stream(errorType, errorText string) []byte {
 	var b bytes.Buffer
 	start := a.usage
-	start.Output = 1
+	start.Output, start.Iterations = 1, nil
 	emit(&b, "message_start", map[string]any{"message": a.message(json.RawMessage("[]"), nil, start)})
 	emit(&b, "ping", nil)
 	for i, block := range a.blocks {
@@ -75,10 +85,15 @@ func (a answer) stream(errorType, errorText string) []byte {
 		fmt.Fprintf(&b, "event: error\ndata: %s\n\n", refuse(errorType, "%s", errorText).body(""))
 		return b.Bytes()
 	}
-	emit(&b, "message_delta", map[string]any{
-		"delta": map[string]any{"stop_reason": a.stop, "stop_sequence": nil},
-		"usage": map[string]any{"output_tokens": a.usage.Output},
-	})
+	usage := map[string]any{"output_tokens": a.usage.Output}
+	if len(a.usage.Iterations) > 0 {
+		usage["iterations"] = a.usage.Iterations
+	}
+	end := map[string]any{"delta": map[string]any{"stop_reason": a.stop, "stop_sequence": nil}, "usage": usage}
+	if a.applied != nil {
+		end["context_management"] = a.applied
+	}
+	emit(&b, "message_delta", end)
 	emit(&b, "message_stop", nil)
 	return b.Bytes()
 }
@@ -116,6 +131,10 @@ func (s sent) emit(b *bytes.Buffer, index int) {
 	if kind == "tool_use" {
 		start.Set("input", json.RawMessage(`{}`))
 	}
+	if kind == "compaction" {
+		start.Set("content", json.RawMessage(`null`))
+		start.Delete("encrypted_content")
+	}
 	emit(b, "content_block_start", map[string]any{"index": index, "content_block": json.RawMessage(start.Bytes())})
 	delta := func(deltaType, member, piece string) {
 		emit(b, "content_block_delta", map[string]any{"index": index, "delta": map[string]any{"type": deltaType, member: piece}})
@@ -129,6 +148,11 @@ func (s sent) emit(b *bytes.Buffer, index int) {
 		for _, piece := range pieces(s.inputText, s.object.Get("toolset_name") != nil) {
 			delta("input_json_delta", "partial_json", piece)
 		}
+	}
+	if kind == "compaction" {
+		emit(b, "content_block_delta", map[string]any{"index": index, "delta": map[string]any{
+			"type": "compaction_delta", "content": s.object.Text("content"), "encrypted_content": s.object.Text("encrypted_content"),
+		}})
 	}
 	emit(b, "content_block_stop", map[string]any{"index": index})
 }
