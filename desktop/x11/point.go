@@ -15,9 +15,7 @@ var wheel = map[desktop.Direction]byte{desktop.Up: 4, desktop.Down: 5, desktop.L
 
 // Deliberate times, kept by the X server between events of one write.
 const (
-	clickGap  = 12 // ms between the clicks of a double click: Chromium takes two presses of the same millisecond for one
-	dragSteps = 10
-	dragPause = 8 // ms between steps of a drag, so that programs see a path and not a jump
+	clickGap = 12 // ms between the clicks of a double click: Chromium takes two presses of the same millisecond for one
 )
 
 func (h *hands) doMove(ctx context.Context, j *job) error {
@@ -57,24 +55,6 @@ func (h *hands) doScroll(ctx context.Context, j *job) error {
 			h.press(b, wheel[j.Direction], 0, false)
 			h.release(b, wheel[j.Direction], 0)
 		}
-	})
-}
-
-// doDrag goes through points in between with pauses: toolkits begin a drag
-// only after a few pixels of motion, and look for a target at each motion. The
-// last point is passed twice, so that the target has been found before the drop.
-func (h *hands) doDrag(ctx context.Context, j *job) error {
-	from, to := *j.From, *j.Point
-	start := *j
-	start.Point = j.From
-	return h.withModifiersAt(ctx, &start, j.Point, func(b *xwire.Batch) {
-		h.press(b, buttons[j.Button], 0, false)
-		for i := 1; i <= dragSteps; i++ {
-			at := deskhand.ScreenPoint{X: from.X + (to.X-from.X)*i/dragSteps, Y: from.Y + (to.Y-from.Y)*i/dragSteps}
-			h.motion(b, at, dragPause)
-		}
-		h.motion(b, to, dragPause)
-		h.release(b, buttons[j.Button], dragPause)
 	})
 }
 

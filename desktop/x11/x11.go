@@ -43,6 +43,7 @@ type Desktop struct {
 	screen *eyes
 	clip   *clipboard
 	atoms  atoms
+	signs  *signs
 
 	closing chan struct{} // closed when Close begins: whoever holds keys lets go
 	close   sync.Once
@@ -56,8 +57,9 @@ var _ desktop.Desktop = (*Desktop)(nil)
 func Open(ctx context.Context, c Config) (*Desktop, error) {
 	const op = "x11: open"
 	queue := newEventQueue()
-	damage := newTracker()
+	damage, signs := newTracker(), newSigns()
 	conn, err := xwire.Dial(ctx, xwire.Config{Display: c.Display, Authority: c.Authority, Event: func(e []byte) {
+		signs.event(e)
 		if !damage.event(e) {
 			queue.put(e)
 		}
@@ -69,7 +71,7 @@ func Open(ctx context.Context, c Config) (*Desktop, error) {
 		}
 		return nil, deskhand.Errorf(op, code, "cannot connect to the display %s: %w", c.Display, err)
 	}
-	d := &Desktop{conn: conn, closing: make(chan struct{}), size: deskhand.Size{W: conn.Setup.Width, H: conn.Setup.Height}}
+	d := &Desktop{conn: conn, closing: make(chan struct{}), signs: signs, size: deskhand.Size{W: conn.Setup.Width, H: conn.Setup.Height}}
 	if err := d.prepare(ctx, c, queue, damage); err != nil {
 		conn.Close()
 		if d.clip != nil {
@@ -88,6 +90,9 @@ func (d *Desktop) prepare(ctx context.Context, c Config, queue *eventQueue, dama
 		return err
 	}
 	if d.atoms, err = internAtoms(ctx, d.conn); err != nil {
+		return err
+	}
+	if err := d.signs.watch(ctx, d.conn, d.ext, d.atoms["XdndSelection"]); err != nil {
 		return err
 	}
 	d.screen, err = newEyes(ctx, d.conn, d.ext, d.size, damage, !c.NoSharedMemory)
