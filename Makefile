@@ -62,7 +62,7 @@ bench: build ## measure, beside the usual tools on the same display
 cost: ## print what a task costs, for three ways to send its history (docs/cost.md)
 	@$(GO) run ./bench/cost $(ARGS)
 
-fidelity: ## let the MiniWoB++ pages in MINIWOB=DIR judge what arrives on the screen (about 20 minutes)
+fidelity: ## let the MiniWoB++ pages in MINIWOB=DIR judge what arrives on the screen (about half an hour)
 	@if [ ! -d "$(MINIWOB)" ]; then echo "make fidelity: MINIWOB=$(MINIWOB) is not a folder: get github.com/Farama-Foundation/miniwob-plusplus and say MINIWOB=DIR" >&2; exit 2; fi
 	@scripts/setup test
 	@$(GO) build -o bin/fidelity ./test/fidelity

@@ -25,6 +25,7 @@ type outcome struct {
 	Passed bool
 	Void   bool // nobody could pass this episode; it does not count
 	Reward float64
+	Most   most   // what a hand can be paid
 	Reason string // why it was not passed
 	Took   time.Duration
 }
@@ -32,9 +33,18 @@ type outcome struct {
 // task is a page with an oracle.
 type task struct {
 	name string
-	path string  // of the page, below the pages' address
-	need float64 // least raw reward that is a pass
+	path string // of the page, below the pages' address
 }
+
+// most is the reward that the page pays a perfect hand, which is a pass, and
+// why it is not 1. The oracle reckons it as the page does.
+type most struct {
+	Reward float64 `json:"reward"`
+	Why    string  `json:"why"`
+}
+
+// rounding is what sums of thirds and square roots may be off by.
+const rounding = 1e-9
 
 // impossible is what an oracle says of an episode that nobody could pass.
 const impossible = "impossible: "
@@ -46,15 +56,15 @@ func (r *rig) run(ctx context.Context, t task, seed int, act actor) outcome {
 	ctx, cancel := context.WithTimeoutCause(ctx, episodeLimit, fmt.Errorf("not done within %s", episodeLimit))
 	defer cancel()
 	v, err := r.episode(ctx, t, seed, act)
-	out.Took, out.Reward = time.Since(begun), v.Reward
+	out.Took, out.Reward, out.Most = time.Since(begun), v.Reward, v.most
 	switch {
 	case err != nil:
 		out.Reason = err.Error()
 		out.Void = strings.Contains(out.Reason, impossible)
 	case !v.Done:
 		out.Reason = strings.TrimSpace("the page gave no verdict " + v.Reason)
-	case v.Reward < t.need:
-		out.Reason = fmt.Sprintf("reward %.2f %s", v.Reward, v.Reason)
+	case v.Reward < v.most.Reward-rounding:
+		out.Reason = fmt.Sprintf("reward %.4g of %.4g %s", v.Reward, v.most.Reward, v.Reason)
 	default:
 		out.Passed = true
 	}
@@ -66,6 +76,7 @@ type verdict struct {
 	Done   bool    `json:"done"`
 	Reward float64 `json:"reward"`
 	Reason string  `json:"reason"`
+	most   most
 }
 
 // verdictSource waits for the page to be done, on the page's own clock.
@@ -114,6 +125,9 @@ func (r *rig) episode(ctx context.Context, t task, seed int, act actor) (v verdi
 	}
 	source := func(ctx context.Context) ([]call, error) { return r.browser.ask(ctx, world) }
 	if err := act(ctx, fmt.Sprintf("Do what the page %s says (seed %d).", t.name, seed), source); err != nil {
+		return v, err
+	}
+	if err := r.browser.evaluate(ctx, world, "Oracle.most()", &v.most); err != nil {
 		return v, err
 	}
 	return v, r.browser.evaluate(ctx, 0, fmt.Sprintf(verdictSource, verdictLimit.Milliseconds()), &v)

@@ -52,7 +52,7 @@ func TestOwnPages(t *testing.T) {
 		r := open(t, scale)
 		for _, own := range ownTasks() {
 			for _, seed := range []int{1, 2} {
-				if o := r.try(t, own, seed); !o.Passed {
+				if o := r.run(t.Context(), own, seed, r.play); !o.Passed {
 					t.Errorf("%d× %s, seed %d: %s", scale, own.name, seed, o.Reason)
 				}
 			}
@@ -61,22 +61,6 @@ func TestOwnPages(t *testing.T) {
 			}
 		}
 	}
-}
-
-// tries says how often a page may be played until it passes; the others once.
-// Chromium loses about one native drop in eight on a machine under heavy load
-// (docs/rough-edges.md); a fault in our drag loses every one.
-var tries = map[string]int{"own-dragdrop": 4}
-
-// try plays an episode, again where that is allowed.
-func (r *rig) try(t *testing.T, own task, seed int) outcome {
-	t.Helper()
-	o := r.run(t.Context(), own, seed, r.play)
-	for n := 1; !o.Passed && n < tries[own.name]; n++ {
-		t.Logf("%s, seed %d, try %d: %s", own.name, seed, n, o.Reason)
-		o = r.run(t.Context(), own, seed, r.play)
-	}
-	return o
 }
 
 // spoil plays a page with each fault that it must notice.
@@ -93,7 +77,7 @@ func (r *rig) spoil(t *testing.T, own task) {
 			t.Errorf("%s did not notice %s", own.name, fault)
 		}
 		t.Logf("%s, %s: %s", own.name, fault, o.Reason)
-		if o := r.try(t, own, 4); !o.Passed {
+		if o := r.run(t.Context(), own, 4, r.play); !o.Passed {
 			t.Errorf("%s without %s: %s", own.name, fault, o.Reason)
 		}
 	}

@@ -77,15 +77,16 @@ const (
 
 // order is what a person asks of the rig.
 type order struct {
-	pages   string // directory with miniwob/*.html; its parent is served
-	scales  []int
-	seeds   int
-	tasks   []string // empty: all
-	fault   string
-	xdotool bool
-	out     string
-	shots   string // directory for pictures of what was not passed
-	command string // as typed, for the report
+	pages     string // directory with miniwob/*.html; its parent is served
+	scales    []int
+	seeds     int
+	peerSeeds int      // of those, that xdotool plays too
+	tasks     []string // empty: all
+	fault     string   // in the actor of the whole run
+	faults    bool     // try each fault on the witnesses
+	out       string
+	shots     string // directory for pictures of what was not passed
+	command   string // as typed, for the report
 }
 
 func readOrder(args []string, stderr io.Writer) (order, error) {
@@ -94,15 +95,16 @@ func readOrder(args []string, stderr io.Writer) (order, error) {
 	dir := flags.String("miniwob", "", "folder of MiniWoB++: its top, miniwob/html, or any folder with miniwob/click-button.html")
 	scales := flags.String("scales", "1,2", "device scale factors")
 	seeds := flags.Int("seeds", 5, "episodes of each task")
+	peerSeeds := flags.Int("xdotool-seeds", 2, "of those, episodes that xdotool plays too")
 	tasks := flags.String("tasks", "", "tasks, separated by commas; default: all")
 	fault := flags.String("fault", "", "put a fault into the actor: "+strings.Join(faultNames(), ", "))
-	xdotool := flags.Bool("xdotool", false, "play the same episodes with xdotool too")
+	tryAll := flags.Bool("faults", true, "also try each fault on the pages that should notice it")
 	out := flags.String("out", "", "file for the report; default: standard output")
 	shots := flags.String("shots", "", "directory for pictures of the screen after what was not passed")
 	if err := flags.Parse(args); err != nil {
 		return order{}, err
 	}
-	o := order{command: "make fidelity MINIWOB=DIR", seeds: *seeds, fault: *fault, xdotool: *xdotool, out: *out, shots: *shots}
+	o := order{command: "make fidelity MINIWOB=DIR", seeds: *seeds, peerSeeds: *peerSeeds, fault: *fault, faults: *tryAll && *tasks == "" && *fault == "", out: *out, shots: *shots}
 	if *tasks != "" {
 		o.tasks = strings.Split(*tasks, ",")
 	}
@@ -118,7 +120,9 @@ func readOrder(args []string, stderr io.Writer) (order, error) {
 	}
 	var err error
 	o.pages, err = findPages(*dir)
-	if more := strings.Join(slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-miniwob" || a == *dir || a == "-out" || a == *out }), " "); more != "" {
+	if more := strings.Join(slices.DeleteFunc(slices.Clone(args), func(a string) bool {
+		return slices.Contains([]string{"-miniwob", *dir, "-out", *out, "-shots", *shots}, a)
+	}), " "); more != "" {
 		o.command += fmt.Sprintf(" ARGS=%q", more)
 	}
 	return o, err
@@ -154,6 +158,9 @@ func obey(ctx context.Context, args []string, stdout, stderr io.Writer) (int, er
 		return exitUsage, err
 	}
 	report, err := measure(ctx, o, stderr)
+	if err == nil {
+		report.without, err = withoutOracle(o.pages)
+	}
 	if err != nil {
 		return exitFailed, err
 	}
@@ -171,6 +178,9 @@ func obey(ctx context.Context, args []string, stdout, stderr io.Writer) (int, er
 	}
 	if failed := report.failed(); failed > 0 {
 		return exitFailed, fmt.Errorf("%d episodes were not passed", failed)
+	}
+	if unseen := report.unseen(); len(unseen) > 0 {
+		return exitFailed, fmt.Errorf("nobody noticed %s", strings.Join(unseen, ", "))
 	}
 	return exitPassed, nil
 }

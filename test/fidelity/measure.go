@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,31 +15,29 @@ import (
 	"github.com/deskhand/deskhand/desktop"
 )
 
-// measure plays all that an order asks for, the scales side by side.
+// measure plays all that an order asks for: the scales and the faults side by
+// side, each on a computer of its own.
 func measure(ctx context.Context, o order, log io.Writer) (report, error) {
 	rep := report{order: o}
-	type result struct {
-		runs    []run
-		without []string
-		err     error
-	}
-	results := make([]result, len(o.scales))
+	runs := make([][]run, len(o.scales))
+	errs := make([]error, len(o.scales)+1)
 	var all sync.WaitGroup
 	out := &lines{w: log}
 	for i, scale := range o.scales {
 		all.Go(func() {
-			r := &results[i]
-			r.runs, r.without, r.err = playAll(ctx, o, scale, out)
+			runs[i], errs[i] = playAll(ctx, o, scale, out)
+		})
+	}
+	if o.faults {
+		all.Go(func() {
+			rep.notices, errs[len(o.scales)] = tryFaults(ctx, o, out)
 		})
 	}
 	all.Wait()
-	for _, r := range results {
-		if r.err != nil {
-			return rep, r.err
-		}
-		rep.runs, rep.without = append(rep.runs, r.runs...), r.without
+	for _, r := range runs {
+		rep.runs = append(rep.runs, r...)
 	}
-	return rep, nil
+	return rep, errors.Join(errs...)
 }
 
 // lines is a writer for several at once.
@@ -53,83 +52,98 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// playAll plays the tasks at one scale, on a computer of its own.
-func playAll(ctx context.Context, o order, scale int, log io.Writer) (_ []run, without []string, err error) {
+// playAll plays the tasks at one scale.
+func playAll(ctx context.Context, o order, scale int, log io.Writer) (_ []run, err error) {
 	r, err := newRig(ctx, o.pages, scale)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	all, err := r.tasks(ctx)
+	chosen, err := r.choose(ctx, o)
 	if err != nil {
-		return nil, nil, err
-	}
-	chosen, without, err := choose(o, all)
-	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	r.hand.setFault(o.fault)
 	peer := &xdotool{sandbox: r.machine.Sandbox(), took: map[string][]time.Duration{}}
-	actors := []contender{{name: ours, act: r.play}}
-	if o.xdotool {
-		actors = append(actors, contender{name: theirs, act: peer.play})
-	}
-	runs := make([]run, len(actors))
-	for i, a := range actors {
-		runs[i] = run{actor: a.name, scale: scale}
-	}
-	for i := range actors {
-		actors[i].run = &runs[i]
-	}
-	for _, name := range chosen {
-		if err := r.playTask(ctx, o, miniwobTask(name), scale, actors, log); err != nil {
-			return nil, nil, err
+	our := &contender{act: r.play, seeds: o.seeds, run: run{actor: ours, scale: scale}}
+	their := &contender{act: peer.play, seeds: min(o.seeds, o.peerSeeds), run: run{actor: theirs, scale: scale}}
+	for _, t := range chosen {
+		if err := r.playTask(ctx, o, t, our, their, log); err != nil {
+			return nil, err
 		}
+		our.run.load = append(our.run.load, load())
 	}
-	runs[0].calls, runs[0].input = r.took, r.hand.times()
-	if o.xdotool {
-		runs[1].calls = peer.took
+	our.run.calls, our.run.input = r.took, r.hand.times()
+	if their.seeds == 0 {
+		return []run{our.run}, nil
 	}
-	return runs, without, nil
+	their.run.calls = peer.took
+	return []run{our.run, their.run}, nil
 }
 
 // contender is an actor with its results.
 type contender struct {
-	name string
-	act  actor
-	run  *run
+	act   actor
+	seeds int // it plays of each task
+	run   run
 }
 
 // maxVoid is how many seeds of a task may turn out impossible.
 const maxVoid = 20
 
-// playTask plays seeds of a task until o.seeds of them count.
-func (r *rig) playTask(ctx context.Context, o order, t task, scale int, actors []contender, log io.Writer) error {
+// playTask plays seeds of a task until o.seeds of them count. Whether one
+// counts is what we find; the peer plays no other seeds than we.
+func (r *rig) playTask(ctx context.Context, o order, t task, our, their *contender, log io.Writer) error {
 	for seed, counted := 1, 0; counted < o.seeds; seed++ {
-		void := false
-		for _, a := range actors {
-			if err := ctx.Err(); err != nil {
+		for _, c := range []*contender{our, their} {
+			if counted >= c.seeds {
+				continue
+			}
+			out, err := r.playOne(ctx, o, t, seed, c, log)
+			if err != nil {
 				return err
 			}
-			out := r.run(ctx, t, seed, a.act)
-			out.Scale, void = scale, out.Void
-			progress(log, a.name, out)
-			if !out.Passed && !void && o.shots != "" {
-				if err := r.shoot(ctx, filepath.Join(o.shots, fmt.Sprintf("%s-%dx-%s-%d.png", a.name, scale, t.name, seed))); err != nil {
-					return err
+			if out.Void && seed <= maxVoid {
+				c.run.void = append(c.run.void, out)
+				if c == our {
+					counted--
+					break
 				}
+				continue
 			}
-			if void && seed <= maxVoid {
-				a.run.void = append(a.run.void, out)
-				break
-			}
-			a.run.outcomes = append(a.run.outcomes, out)
+			c.run.outcomes = append(c.run.outcomes, out)
 		}
-		if !void || seed > maxVoid {
-			counted++
-		}
+		counted++
 	}
 	return nil
+}
+
+func (r *rig) playOne(ctx context.Context, o order, t task, seed int, c *contender, log io.Writer) (outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return outcome{}, err
+	}
+	out := r.run(ctx, t, seed, c.act)
+	out.Scale = c.run.scale
+	progress(log, c.run.actor, out)
+	if out.Passed || out.Void || o.shots == "" {
+		return out, nil
+	}
+	return out, r.shoot(ctx, filepath.Join(o.shots, fmt.Sprintf("%s-%dx-%s-%d.png", c.run.actor, out.Scale, t.name, seed)))
+}
+
+// load returns how many processes of this machine want to run, on the average
+// of the last minute; 0 when the system does not tell.
+func load() float64 {
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(data), " ")
+	n, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // shoot keeps a picture of the screen.
@@ -139,99 +153,4 @@ func (r *rig) shoot(ctx context.Context, path string) error {
 		return err
 	}
 	return os.WriteFile(path, p.Data, 0o600)
-}
-
-// tasks asks the oracles which tasks they know.
-func (r *rig) tasks(ctx context.Context) (map[string]bool, error) {
-	var names []string
-	if err := r.browser.evaluate(ctx, 0, r.source, &names); err != nil {
-		return nil, err
-	}
-	known := map[string]bool{}
-	for _, n := range names {
-		known[n] = true
-	}
-	return known, nil
-}
-
-// ownPrefix begins the names of our own pages.
-const ownPrefix = "own-"
-
-// choose returns the tasks to play, and the pages without an oracle.
-func choose(o order, known map[string]bool) (chosen, without []string, err error) {
-	pages, err := filepath.Glob(filepath.Join(o.pages, "miniwob", "*.html"))
-	if err != nil {
-		return nil, nil, err
-	}
-	there := map[string]bool{}
-	for _, p := range pages {
-		name := strings.TrimSuffix(filepath.Base(p), ".html")
-		there[name] = true
-		if known[name] {
-			chosen = append(chosen, name)
-		} else {
-			without = append(without, name)
-		}
-	}
-	flights, err := os.ReadDir(filepath.Join(o.pages, "flight"))
-	if err == nil {
-		for _, f := range flights {
-			if f.IsDir() {
-				without = append(without, "flight/"+f.Name())
-			}
-		}
-	}
-	for name := range known {
-		if !there[name] && !strings.HasPrefix(name, ownPrefix) {
-			return nil, nil, fmt.Errorf("there is an oracle for %q, but no such page in %s", name, o.pages)
-		}
-	}
-	if o.tasks == nil {
-		return chosen, without, nil
-	}
-	for _, name := range o.tasks {
-		if !known[name] || !there[name] {
-			return nil, nil, fmt.Errorf("there is no page with an oracle named %q", name)
-		}
-	}
-	return o.tasks, without, nil
-}
-
-// enough is the least raw reward that is a pass where a perfect hand cannot
-// reach 1: these pages measure distances from points between pixels, or round
-// their own drawing down, or take time off.
-var enough = map[string]float64{
-	"bisect-angle":      0.9,
-	"chase-circle":      0.8, // the pointer enters the circle only after the page has started
-	"circle-center":     0.85,
-	"find-midpoint":     0.85,
-	"right-angle":       0.9,
-	"use-colorwheel":    0.9, // a wheel 101 pixels wide has fewer colours than a byte
-	"use-colorwheel-2":  0.9,
-	"drag-shapes-2":     0.99,
-	"odd-or-even":       0.99, // three thirds
-	"ascending-numbers": 1,
-}
-
-func miniwobTask(name string) task {
-	need, ok := enough[name]
-	if !ok {
-		need = 1
-	}
-	return task{name: name, path: "/miniwob/miniwob/" + name + ".html", need: need}
-}
-
-// ownTasks are our own pages.
-func ownTasks() []task {
-	var all []task
-	entries, err := ownPages.ReadDir("own")
-	if err != nil {
-		panic(err) // unreachable: embedded
-	}
-	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".html"); ok {
-			all = append(all, task{name: ownPrefix + name, path: "/own/" + e.Name(), need: 1})
-		}
-	}
-	return all
 }

@@ -33,7 +33,7 @@ func oracleSource() (string, error) {
 		}
 		b.Write(data)
 	}
-	b.WriteString("\nreturn {tasks, run(name) { if (early[name]) early[name](); this.steps = tasks[name](); }, async next() { for (;;) { const s = await this.steps.next(); if (s.done || s.value.flat().length) return s.done ? [] : s.value.flat(); } }}; })(); Object.keys(Oracle.tasks)")
+	b.WriteString("\nreturn {tasks, most: () => most, run(name) { if (early[name]) early[name](); this.steps = tasks[name](); }, async next() { for (;;) { const s = await this.steps.next(); if (s.done || s.value.flat().length) return s.done ? [] : s.value.flat(); } }}; })(); Object.keys(Oracle.tasks)")
 	return b.String(), nil
 }
 

@@ -80,18 +80,26 @@ const scroller = e => {
     if (p.scrollHeight > p.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(p).overflowY)) return p;
   }
 };
+// atEnd reports whether a box scrolls no further.
+const atEnd = (box, up) => up ? box.scrollTop <= 0 : box.scrollTop >= box.scrollHeight - box.clientHeight - 1;
+// scroll turns the wheel over a box and waits until it has scrolled.
+async function* scroll(box, at, up, clicks) {
+  const before = box.scrollTop;
+  yield [wheel(at, up ? 'up' : 'down', clicks)];
+  await soon('the box to scroll', () => box.scrollTop !== before);
+  await still(() => box.scrollTop);
+}
 // reach turns the wheel until an element lies inside what it scrolls in.
 async function* reach(e) {
   const box = scroller(e);
   for (let tries = 0, last; box && tries < 40; tries++) {
     const r = e.getBoundingClientRect(), b = box.getBoundingClientRect();
     if (hits(e, ...middle(e))) return;
-    const before = box.scrollTop, up = (r.top + r.bottom) / 2 <= b.top + 6;
+    const up = (r.top + r.bottom) / 2 <= b.top + 6;
     if (last !== undefined && last !== up) return; // a click of the wheel is more than the box shows
     last = up;
-    yield [wheel([b.left + b.width / 2, (b.top + Math.min(b.bottom, innerHeight)) / 2], up ? 'up' : 'down', 1)];
-    await still(() => box.scrollTop);
-    if (box.scrollTop === before) return; // as far as it goes
+    if (atEnd(box, up)) return;
+    yield* scroll(box, [b.left + b.width / 2, (b.top + Math.min(b.bottom, innerHeight)) / 2], up, 1);
   }
 }
 async function* press(e) { yield* reach(e); yield [click(e)]; }
@@ -100,10 +108,17 @@ async function* press(e) { yield* reach(e); yield [click(e)]; }
 const constant = name => {
   const source = $$('script').map(s => s.textContent).find(s => s.includes(name + ' =')) || fail('no ' + name);
   const rest = source.slice(source.indexOf(name + ' =') + name.length + 2);
-  const end = rest.search(/\n\];?\s*\n/);
+  const end = rest.search(/\n\s*\];?\s*\n/);
   return new Function('return ' + rest.slice(0, end) + ']')();
 };
 const ordinal = s => parseInt(s.match(/(\d+)(st|nd|rd|th)/)[1], 10);
 
 // early is what an oracle must see from the very start of an episode.
 const early = {};
+
+// Where no hand can reach a reward of 1, an oracle says what the page pays at
+// most and why; the rig then wants that much.
+let most = {reward: 1, why: ''};
+const atMost = (reward, why) => { most = {reward, why}; };
+// nobody ends an episode that no hand could be sure to pass, whatever it does.
+const nobody = why => { throw new Error('impossible: ' + why); };

@@ -33,21 +33,24 @@ async function* slide(slider, low, high, want, now) {
 // pages take the page's x for the drawing's, and the page's y less 50.
 const circle = c => [c.cx.baseVal.value, c.cy.baseVal.value];
 const draw = ([x, y]) => [x, y + 50];
-const angle = (a, v, b) => {
-  const side = (p, q) => Math.hypot(p[0] - q[0], p[1] - q[1]);
-  return Math.acos((side(v, a) ** 2 + side(v, b) ** 2 - side(a, b) ** 2) / (2 * side(v, a) * side(v, b))) * 180 / Math.PI;
-};
-// best is the whole pixel of the drawing for which error is least.
-const best = error => {
-  let least = Infinity, point;
+// box is the corner by which these pages measure a circle.
+const box = e => { const b = e.getBBox(); return [b.x, b.y]; };
+const apart = (p, q) => Math.hypot(p[0] - q[0], p[1] - q[1]);
+const angle = (a, v, b) => Math.acos((apart(v, a) ** 2 + apart(v, b) ** 2 - apart(a, b) ** 2) / (2 * apart(v, a) * apart(v, b))) * 180 / Math.PI;
+// aim clicks the whole pixel of the drawing for which the page pays most, by its
+// own reckoning, and submits. The page is told no fractions of a pixel, and draws
+// a circle of the radius there.
+function* aim(pays, radius = 3.5) {
+  let top = -Infinity, point;
   for (let x = 6; x < 146; x++) {
     for (let y = 8; y < 126; y++) {
-      const e = error([x, y]);
-      if (e < least && hits($('svg'), ...draw([x, y]))) { least = e; point = [x, y]; }
+      const reward = pays([x - radius, y - radius]);
+      if (reward > top && hits($('svg'), ...draw([x, y]))) { top = reward; point = [x, y]; }
     }
   }
-  return point;
-};
+  if (top < 1) atMost(top, 'no whole pixel is nearer to what the page measures');
+  yield [click(draw(point)), click($('#subbtn'))];
+}
 
 const sort = async function* (target) {
   const items = () => $$('#sortable li:not(.ui-sortable-placeholder)');
@@ -70,7 +73,33 @@ const inGrid = (where, i) => ({
 const loose = () => $$('#area_svg > *').filter(e => e.id !== 'shape-container');
 const tags = {rectangles: 'rect', circles: 'circle', triangles: 'polygon'};
 
+// turn turns the cube by an angle: it goes on for a while when the pointer has
+// stopped, by about 1.18 degrees a pixel in all, and stands still at last.
+const cube = () => $('.cube').style.transform.match(/rotateX\((.*)deg\) rotateY\((.*)deg\)/).slice(1).map(Number);
+async function* turn(axis, goal, near) {
+  const off = () => ((goal - cube()[axis]) % 360 + 540) % 360 - 180;
+  const [x, y] = middle($('.viewport'));
+  for (let tries = 0; Math.abs(off()) > near && tries < 20; tries++) {
+    const by = Math.sign(off()) * Math.min(64, Math.max(12, Math.abs(off()) / 1.18));
+    yield [move([x, y]), down(), move(axis === 0 ? [x, y - by] : [x + by, y])];
+    await still(cube);
+    yield [up()];
+    await still(cube);
+  }
+}
+
 Object.assign(tasks, {
+  'drag-cube': async function* () {
+    const side = Number(quoted()[0]), shows = () => Number(text($('.cube-image.active')));
+    if (shows() !== side) {
+      yield* turn(0, {1: 264, 6: 88}[side] ?? 0, 20);
+      if (side > 1 && side < 6) yield* turn(1, {2: 0, 3: 269, 4: 177, 5: 86}[side], 20);
+    }
+    await soon('the side', () => shows() === side, 1000);
+    yield [move($('#subbtn'))];
+    await pause(100); // the cube follows a pointer that comes from afar with the button down
+    yield [click($('#subbtn'))];
+  },
   'drag-box': function* () { yield [drag($('#draggableSmall'), middle($('#draggableLarge'))), click($('#subbtn'))]; },
   'drag-circle': dragAway('#area svg circle'),
   'drag-single-shape': dragAway('#area svg .black-shape'),
@@ -128,24 +157,24 @@ Object.assign(tasks, {
     const n = Number(utterance().match(/Select (-?\d+)/)[1]);
     yield [...Array.from({length: Math.abs(n)}, () => click($(n > 0 ? '.ui-spinner-up' : '.ui-spinner-down'))), click($('#subbtn'))];
   },
-  'circle-center': function* () { yield [click(draw(circle($('.black-circle')))), click($('#subbtn'))]; },
+  'circle-center': function* () {
+    const c = $('.black-circle'), [x, y] = circle(c), r = c.r.baseVal.value;
+    yield* aim(p => 1 - apart(p, [x - 3, y - 3]) / r);
+  },
   'find-midpoint': function* () {
-    const [a, b] = $$('.black-circle').map(circle);
-    yield [click(draw([Math.floor((a[0] + b[0]) / 2), Math.floor((a[1] + b[1]) / 2)])), click($('#subbtn'))];
+    const [a, b] = $$('.black-circle').map(box);
+    yield* aim(p => 1 - apart(p, [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]) / 30);
   },
   'right-angle': function* () {
-    const a = circle($('#init-black')), v = circle($('#init-blue'));
-    // The page measures its own point half a pixel off.
-    const off = p => Math.hypot(p[0] - v[0], p[1] - v[1]) < 25 ? Infinity : Math.abs(90 - angle(a, v, [p[0] + 0.5, p[1] + 0.5]));
-    yield [click(draw(best(off))), click($('#subbtn'))];
+    const a = box($('#init-black')), v = box($('#init-blue'));
+    yield* aim(p => apart(p, v) < 25 ? -1 : 1 - Math.abs(90 - angle(a, v, p)) / 90, 3);
   },
   'bisect-angle': function* () {
-    const [a, b] = $$('.init-black').map(circle), v = circle($('.init-blue'));
-    const off = p => {
-      const l = angle(a, v, p), r = angle(p, v, b);
-      return Math.hypot(p[0] - v[0], p[1] - v[1]) < 20 || Math.max(l, r) > angle(a, v, b) ? Infinity : Math.abs(l - r);
-    };
-    yield [click(draw(best(off))), click($('#subbtn'))];
+    const [a, b] = $$('.init-black').map(box), v = box($('.init-blue')), whole = angle(a, v, b);
+    yield* aim(p => {
+      const wider = Math.max(angle(a, v, p), angle(b, v, p));
+      return apart(p, v) < 20 || !(wider <= whole) ? -1 : (whole - wider) / (whole / 2);
+    });
   },
   'draw-circle': async function* () {
     const [x, y] = middle($('#circ')), on = i => [x + 20 * Math.cos(i * Math.PI / 10), y + 20 * Math.sin(i * Math.PI / 10)];

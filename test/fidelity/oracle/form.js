@@ -33,13 +33,21 @@ const autocomplete = async function* () {
   yield [click($('#subbtn'))];
 };
 
-// post clicks buttons of posts.
+// hoverPress looks before it clicks: these icons are exchanged for other pictures
+// under the pointer, and have no size from then until the picture has loaded. A
+// click of that moment begins on the icon and ends on what lies behind it.
+async function* hoverPress(e) {
+  yield* reach(e);
+  yield [move(e)];
+  await restful(e);
+  yield [click(e)];
+}
 const posts = user => $$('.media').filter(m => text($('.username', m)) === user);
 const toggle = count => async function* () {
   const action = text($$('#query .bold, #query [class=bold]')[0]).toLowerCase();
   const user = utterance().match(/by (@\S+)/)[1];
   for (const post of posts(user).slice(0, count())) {
-    yield* press($('.' + action, post));
+    yield* hoverPress($('.' + action, post));
     await soon('the button', () => $('.' + action, post).classList.contains('active'));
   }
   yield* press($('#submitRow button'));
@@ -65,11 +73,13 @@ const bookFlight = async function* () {
   yield* press($('.flight-price', best));
 };
 
+// mail does what is wished with a mail by somebody. Where there are several, these
+// pages take any of them, but for forwarding, which wants the one they mean.
 const mail = wish => async function* () {
-  const {by, action, message, to} = wish();
-  const thread = $$('#main .email-thread').find(t => text($('.email-sender', t)) === by) || fail('no mail by ' + by);
-  if ($$('#main .email-thread').filter(t => text($('.email-sender', t)) === by).length > 1) throw new Error('impossible: there is more than one mail by ' + by);
-  if (action === 'star' || action === 'trash') return yield* press($('.' + action, thread));
+  const {by, action, message, to} = await wish();
+  const threads = $$('#main .email-thread').filter(t => text($('.email-sender', t)) === by), thread = threads[0] || fail('no mail by ' + by);
+  if (action === 'forward' && threads.length > 1) nobody(`one of ${threads.length} mails by ${by} is to be forwarded, and nothing says which`);
+  if (action === 'important' || action === 'delete') return yield* press($({important: '.star', delete: '.trash'}[action], thread));
   yield* press($('.email-sender', thread));
   await soon('the mail', () => $('#email'));
   yield* press($(action === 'reply' ? '#email .email-reply' : '#email .email-forward'));
@@ -78,20 +88,30 @@ const mail = wish => async function* () {
   yield* press($(action === 'reply' ? '#send-reply' : '#send-forward'));
 };
 const plainMail = mail(() => {
-  const said = utterance();
-  const by = said.match(/email by (\S+)/)[1];
+  const said = utterance(), by = said.match(/email by (\S+)/)[1];
   if (/reply/.test(said)) return {by, action: 'reply', message: quoted()[0]};
   if (/forward/.test(said)) return {by, action: 'forward', to: said.match(/to ([^ ]+)\.$/)[1]};
-  return {by, action: /trash/.test(said) ? 'trash' : 'star'};
+  return {by, action: /trash/.test(said) ? 'delete' : 'important'};
 });
-const freeMail = mail(() => {
+// freeMail understands a request in free words, by the sentences these pages take
+// them from: the one that leaves the least to NAME, DEST and MSG.
+const freeMail = sentences => mail(async () => {
   const said = utterance(), names = new Set($$('#main .email-sender').map(text));
-  const name = word => word && names.has(word.replace(/[^\w-]/g, '')) ? word.replace(/[^\w-]/g, '') : undefined;
-  const after = said.match(/(?:forward|send|sent|forwarded|it|mail|message|information|you|\S+) to ([\w-]+)/gi) || [];
-  const to = after.map(m => name(m.split(' ').at(-1))).find(Boolean) || name((said.match(/^(?:Send|Give|Forward) (\S+)/) || [])[1]) || name(said.split(' ')[0]);
-  const by = said.split(' ').map(name).find(n => n && n !== to) || to;
-  return {by, action: 'forward', to};
+  const readings = [];
+  for (const [action, sentence] of await sentences()) {
+    const literal = CSS.escape(sentence.replace(/\s+/g, ' ').trim()).replace(/\\ /g, ' ');
+    const part = {NAME: '(?<by>[\\w-]+)', DEST: '(?<to>[\\w-]+)', MSG: '(?<message>.*)'}; // each is put in once
+    const pattern = Object.entries(part).reduce((p, [word, group]) => p.replace(word, group), literal);
+    const got = said.match(new RegExp(`^${pattern}$`))?.groups;
+    if (got && names.has(got.by) && (!got.to || names.has(got.to))) readings.push({action, ...got, length: literal.length});
+  }
+  return readings.sort((a, b) => b.length - a.length)[0] || fail('no sentence of this kind');
 });
+const sentencesBeside = async () => {
+  const source = await (await fetch($('script[src$="templates.js"]').src)).text();
+  return Object.entries(new Function(source + '; return TEMPLATES')()).flatMap(([action, {train}]) => train.map(s => [action, s]));
+};
+const sentencesWithin = () => constant('NL_TEMPLATES').map(s => ['forward', s]);
 
 Object.assign(tasks, {
   'choose-date': chooseDate,
@@ -169,8 +189,8 @@ Object.assign(tasks, {
   },
   'social-media': async function* () {
     const [, user] = utterance().match(/user (\S+), click/), action = quoted()[0], post = posts(user)[0];
-    if (['Reply', 'Retweet', 'Like'].includes(action)) return yield* press($('.' + action.toLowerCase(), post));
-    yield* press($('.more', post));
+    if (['Reply', 'Retweet', 'Like'].includes(action)) return yield* hoverPress($('.' + action.toLowerCase(), post));
+    yield* hoverPress($('.more', post));
     await soon('the menu', () => shown($('ul', post)));
     yield* press($$('ul li', post).find(li => text(li).startsWith(action)));
   },
@@ -208,7 +228,9 @@ Object.assign(tasks, {
   'email-inbox-noscroll': plainMail,
   'email-inbox-reply': plainMail,
   'email-inbox-star-reply': plainMail,
-  'email-inbox-forward-nl': freeMail,
+  'email-inbox-forward-nl': freeMail(sentencesWithin),
+  'email-inbox-forward-nl-turk': freeMail(sentencesBeside),
+  'email-inbox-nl-turk': freeMail(sentencesBeside),
   'stock-market': async function* () {
     const price = () => Number(text($('#stock-price')).slice(1)), limit = Number(utterance().match(/\$([\d.]+\d)/)[1]);
     yield [move($('#buy'))];

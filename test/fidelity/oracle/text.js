@@ -16,12 +16,13 @@ const login = async function* () {
   yield [click($('#subbtn'))];
 };
 
-// stretch is a drag over the characters of an element, or over a part of them.
+// stretch is a drag over the characters of an element, or over a word of them.
 const stretch = (e, part) => {
   const walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT), chars = [];
   while (walk.nextNode()) for (let i = 0; i < walk.currentNode.data.length; i++) chars.push([walk.currentNode, i]);
   const all = chars.map(([n, i]) => n.data[i]).join('');
-  let first = part ? all.indexOf(part) : all.search(/\S/), last = part ? first + part.length - 1 : all.trimEnd().length - 1;
+  const first = part ? ` ${all} `.search(new RegExp('\\s' + CSS.escape(part) + '\\s')) : all.search(/\S/);
+  const last = part ? first + part.length - 1 : all.trimEnd().length - 1;
   const box = ([n, i]) => { const r = document.createRange(); r.setStart(n, i); r.setEnd(n, i + 1); const all = r.getClientRects(); return all[all.length - 1]; };
   const a = box(chars[first]), b = box(chars[last]);
   return drag([a.left + 0.5, (a.top + a.bottom) / 2], [b.right - 0.5, (b.top + b.bottom) / 2]);
@@ -118,6 +119,7 @@ Object.assign(tasks, {
     const editor = $('.ql-editor');
     if (what === 'everything') yield [click(editor), key('ctrl+a')];
     else yield [stretch(editor, what)];
+    await pause(150); // the editor takes note of a selection 100 ms after the button or key came up, and styles what it noted
     const style = {bold: '.ql-bold', italics: '.ql-italic', underlined: '.ql-underline'}[how];
     if (style) yield [click($(style))];
     else {
@@ -134,11 +136,7 @@ Object.assign(tasks, {
 
 // toEnd turns the wheel over a box until it scrolls no further.
 async function* toEnd(box, way) {
-  for (let before = -1; box.scrollTop !== before;) {
-    before = box.scrollTop;
-    yield [wheel(box, way, 20)];
-    await still(() => box.scrollTop);
-  }
+  while (!atEnd(box, way === 'up')) yield* scroll(box, box, way === 'up', 20);
 }
 async function* wheelColour(name) {
   const c = document.createElement('canvas').getContext('2d');
