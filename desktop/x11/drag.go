@@ -25,8 +25,9 @@ const (
 )
 
 // doDrag goes through points in between: toolkits begin a drag only after a few
-// pixels of motion, and look for a target at each motion. When a program has made it a drag and drop, the button comes up only after the
-// target had time to answer.
+// pixels of motion, and look for a target at each motion. When a program has
+// made it a drag and drop, the button comes up only after the target had time
+// to answer.
 func (h *hands) doDrag(ctx context.Context, j *job) error {
 	from, to := *j.From, *j.Point
 	codes, err := h.modifierCodes(ctx, j)
@@ -43,14 +44,14 @@ func (h *hands) doDrag(ctx context.Context, j *job) error {
 	if err := h.land(ctx, &b, &from); err != nil {
 		return err
 	}
-	pace := pace{pings: true}
+	follows := pace{pings: true}
 	for i := 1; i <= dragSteps; i++ {
 		at := deskhand.ScreenPoint{X: from.X + (to.X-from.X)*i/dragSteps, Y: from.Y + (to.Y-from.Y)*i/dragSteps}
-		if err := h.step(ctx, at, &pace); err != nil {
+		if err := h.step(ctx, at, &follows); err != nil {
 			return err
 		}
 	}
-	if err := h.hover(ctx, before, pressed, from, to, &pace); err != nil {
+	if err := h.hover(ctx, before, pressed, from, to, &follows); err != nil {
 		return err
 	}
 	var end xwire.Batch

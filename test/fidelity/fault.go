@@ -146,6 +146,13 @@ func (w *watched) setFault(name string) {
 	}
 }
 
+// begin enters what every kind of action takes into took from now on.
+func (w *watched) begin(took map[string][]time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.took = took
+}
+
 // times returns what every kind of action took so far.
 func (w *watched) times() map[string][]time.Duration {
 	w.mu.Lock()

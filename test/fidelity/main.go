@@ -84,6 +84,7 @@ type order struct {
 	tasks     []string // empty: all
 	fault     string   // in the actor of the whole run
 	faults    bool     // try each fault on the witnesses
+	book      string   // file that keeps what was played, so that a run that was interrupted goes on
 	out       string
 	shots     string // directory for pictures of what was not passed
 	command   string // as typed, for the report
@@ -99,12 +100,13 @@ func readOrder(args []string, stderr io.Writer) (order, error) {
 	tasks := flags.String("tasks", "", "tasks, separated by commas; default: all")
 	fault := flags.String("fault", "", "put a fault into the actor: "+strings.Join(faultNames(), ", "))
 	tryAll := flags.Bool("faults", true, "also try each fault on the pages that should notice it")
+	keep := flags.String("book", "", "file that keeps what was played; given again, the run goes on where it was")
 	out := flags.String("out", "", "file for the report; default: standard output")
 	shots := flags.String("shots", "", "directory for pictures of the screen after what was not passed")
 	if err := flags.Parse(args); err != nil {
 		return order{}, err
 	}
-	o := order{command: "make fidelity MINIWOB=DIR", seeds: *seeds, peerSeeds: *peerSeeds, fault: *fault, faults: *tryAll && *tasks == "" && *fault == "", out: *out, shots: *shots}
+	o := order{command: "make fidelity MINIWOB=DIR", seeds: *seeds, peerSeeds: *peerSeeds, fault: *fault, faults: *tryAll && *tasks == "" && *fault == "", book: *keep, out: *out, shots: *shots}
 	if *tasks != "" {
 		o.tasks = strings.Split(*tasks, ",")
 	}
@@ -121,7 +123,7 @@ func readOrder(args []string, stderr io.Writer) (order, error) {
 	var err error
 	o.pages, err = findPages(*dir)
 	if more := strings.Join(slices.DeleteFunc(slices.Clone(args), func(a string) bool {
-		return slices.Contains([]string{"-miniwob", *dir, "-out", *out, "-shots", *shots}, a)
+		return slices.Contains([]string{"-miniwob", *dir, "-out", *out, "-book", *keep, "-shots", *shots}, a)
 	}), " "); more != "" {
 		o.command += fmt.Sprintf(" ARGS=%q", more)
 	}

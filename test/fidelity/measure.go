@@ -10,34 +10,29 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/deskhand/deskhand/desktop"
 )
 
 // measure plays all that an order asks for: the scales and the faults side by
 // side, each on a computer of its own.
-func measure(ctx context.Context, o order, log io.Writer) (report, error) {
-	rep := report{order: o}
-	runs := make([][]run, len(o.scales))
+func measure(ctx context.Context, o order, log io.Writer) (_ report, err error) {
+	book, err := openBook(o)
+	if err != nil {
+		return report{}, err
+	}
+	defer func() { err = errors.Join(err, book.close()) }()
 	errs := make([]error, len(o.scales)+1)
 	var all sync.WaitGroup
 	out := &lines{w: log}
 	for i, scale := range o.scales {
-		all.Go(func() {
-			runs[i], errs[i] = playAll(ctx, o, scale, out)
-		})
+		all.Go(func() { errs[i] = playAll(ctx, o, scale, book, out) })
 	}
 	if o.faults {
-		all.Go(func() {
-			rep.notices, errs[len(o.scales)] = tryFaults(ctx, o, out)
-		})
+		all.Go(func() { errs[len(o.scales)] = tryFaults(ctx, o, book, out) })
 	}
 	all.Wait()
-	for _, r := range runs {
-		rep.runs = append(rep.runs, r...)
-	}
-	return rep, errors.Join(errs...)
+	return book.report(o), errors.Join(errs...)
 }
 
 // lines is a writer for several at once.
@@ -52,33 +47,37 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// playAll plays the tasks at one scale.
-func playAll(ctx context.Context, o order, scale int, log io.Writer) (_ []run, err error) {
+// playAll plays the tasks at one scale, but for those that the book has.
+func playAll(ctx context.Context, o order, scale int, book *book, log io.Writer) (err error) {
 	r, err := newRig(ctx, o.pages, scale)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	chosen, err := r.choose(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.hand.setFault(o.fault)
-	peer := &xdotool{sandbox: r.machine.Sandbox(), took: map[string][]time.Duration{}}
-	our := &contender{act: r.play, seeds: o.seeds, run: run{actor: ours, scale: scale}}
-	their := &contender{act: peer.play, seeds: min(o.seeds, o.peerSeeds), run: run{actor: theirs, scale: scale}}
+	peer := &xdotool{sandbox: r.machine.Sandbox()}
+	our := &contender{act: r.play, seeds: o.seeds}
+	their := &contender{act: peer.play, seeds: min(o.seeds, o.peerSeeds)}
 	for _, t := range chosen {
-		if err := r.playTask(ctx, o, t, our, their, log); err != nil {
-			return nil, err
+		if book.done(scale, t.name) {
+			continue
 		}
-		our.run.load = append(our.run.load, load())
+		our.run, their.run = newRun(ours, scale), newRun(theirs, scale)
+		r.took, peer.took = our.run.Calls, their.run.Calls
+		r.hand.begin(our.run.Input)
+		if err := r.playTask(ctx, o, t, our, their, log); err != nil {
+			return err
+		}
+		our.run.Load = []float64{load()}
+		if err := book.enter(entry{Task: t.name, Scale: scale, Runs: []run{our.run, their.run}}); err != nil {
+			return err
+		}
 	}
-	our.run.calls, our.run.input = r.took, r.hand.times()
-	if their.seeds == 0 {
-		return []run{our.run}, nil
-	}
-	their.run.calls = peer.took
-	return []run{our.run, their.run}, nil
+	return nil
 }
 
 // contender is an actor with its results.
@@ -104,14 +103,14 @@ func (r *rig) playTask(ctx context.Context, o order, t task, our, their *contend
 				return err
 			}
 			if out.Void && seed <= maxVoid {
-				c.run.void = append(c.run.void, out)
+				c.run.Void = append(c.run.Void, out)
 				if c == our {
 					counted--
 					break
 				}
 				continue
 			}
-			c.run.outcomes = append(c.run.outcomes, out)
+			c.run.Outcomes = append(c.run.Outcomes, out)
 		}
 		counted++
 	}
@@ -123,12 +122,15 @@ func (r *rig) playOne(ctx context.Context, o order, t task, seed int, c *contend
 		return outcome{}, err
 	}
 	out := r.run(ctx, t, seed, c.act)
-	out.Scale = c.run.scale
-	progress(log, c.run.actor, out)
+	if err := ctx.Err(); err != nil {
+		return outcome{}, err // what it came to is not the actor's doing
+	}
+	out.Scale = c.run.Scale
+	progress(log, c.run.Actor, out)
 	if out.Passed || out.Void || o.shots == "" {
 		return out, nil
 	}
-	return out, r.shoot(ctx, filepath.Join(o.shots, fmt.Sprintf("%s-%dx-%s-%d.png", c.run.actor, out.Scale, t.name, seed)))
+	return out, r.shoot(ctx, filepath.Join(o.shots, fmt.Sprintf("%s-%dx-%s-%d.png", c.run.Actor, out.Scale, t.name, seed)))
 }
 
 // load returns how many processes of this machine want to run, on the average

@@ -18,19 +18,19 @@ var witnesses = []string{
 
 // notice is who noticed a fault.
 type notice struct {
-	fault  string
-	own    []string // our own pages that did, of ownOf
-	public []string // public ones
-	ownOf  int
-	of     int // public ones
+	Fault    string   `json:"fault"`
+	Own      []string `json:"own"` // our own pages that did
+	OwnOf    int      `json:"own_of"`
+	Public   []string `json:"public"` // public ones
+	PublicOf int      `json:"public_of"`
 }
 
 // tryFaults plays our own pages and the witnesses once with each fault. They
 // are passed without; that is what the runs beside this one show.
-func tryFaults(ctx context.Context, o order, log io.Writer) (all []notice, err error) {
+func tryFaults(ctx context.Context, o order, book *book, log io.Writer) (err error) {
 	r, err := newRig(ctx, o.pages, 1)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	tasks := ownTasks()
@@ -38,27 +38,32 @@ func tryFaults(ctx context.Context, o order, log io.Writer) (all []notice, err e
 		tasks = append(tasks, miniwobTask(name))
 	}
 	for _, fault := range faultNames() {
-		n := notice{fault: fault}
+		if book.tried(fault) {
+			continue
+		}
+		n := notice{Fault: fault}
 		for _, t := range tasks {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
 			r.hand.setFault(fault)
 			out := r.run(ctx, t, 1, r.play)
 			r.hand.setFault("")
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			out.Scale = 1
 			progress(log, fault, out)
 			n.take(out)
 		}
-		all = append(all, n)
+		if err := book.enter(entry{Notice: &n}); err != nil {
+			return err
+		}
 	}
-	return all, r.machine.Desktop().Release(ctx)
+	return nil
 }
 
 func (n *notice) take(out outcome) {
-	list, of := &n.public, &n.of
+	list, of := &n.Public, &n.PublicOf
 	if strings.HasPrefix(out.Task, ownPrefix) {
-		list, of = &n.own, &n.ownOf
+		list, of = &n.Own, &n.OwnOf
 	}
 	*of++
 	if !out.Passed && !out.Void && !slices.Contains(*list, out.Task) {

@@ -15,26 +15,16 @@ import (
 
 // report is what one order came to.
 type report struct {
-	order   order
-	without [][2]string // pages without an oracle, and why
-	runs    []run
-	notices []notice
-}
-
-// run is all episodes of one actor at one scale.
-type run struct {
-	actor    string
-	scale    int
-	outcomes []outcome
-	void     []outcome                  // episodes that no hand could be sure to pass, in whose place another seed was played
-	calls    map[string][]time.Duration // how long calls took, by name
-	input    map[string][]time.Duration // of that, the input itself, by kind of action
-	load     []float64                  // of the machine, after each task
+	order    order
+	without  [][2]string // pages without an oracle, and why
+	runs     []run
+	notices  []notice
+	sittings int // in which it was made
 }
 
 // of returns the outcomes on our own pages, or on the public ones.
 func (r run) of(own bool) (some []outcome) {
-	for _, o := range r.outcomes {
+	for _, o := range r.Outcomes {
 		if strings.HasPrefix(o.Task, ownPrefix) == own {
 			some = append(some, o)
 		}
@@ -74,8 +64,8 @@ const (
 // failed counts our episodes that were not passed.
 func (r report) failed() (n int) {
 	for _, run := range r.runs {
-		if run.actor == ours {
-			n += len(run.outcomes) - passed(run.outcomes)
+		if run.Actor == ours {
+			n += len(run.Outcomes) - passed(run.Outcomes)
 		}
 	}
 	return n
@@ -84,8 +74,8 @@ func (r report) failed() (n int) {
 // unseen lists the faults that no page noticed.
 func (r report) unseen() (faults []string) {
 	for _, n := range r.notices {
-		if len(n.own)+len(n.public) == 0 {
-			faults = append(faults, n.fault)
+		if len(n.Own)+len(n.Public) == 0 {
+			faults = append(faults, n.Fault)
 		}
 	}
 	return faults
@@ -101,7 +91,7 @@ func (r report) write(w io.Writer) error {
 	r.writeMost(b)
 	r.writeVoid(b)
 	if len(r.runs) > 0 {
-		fmt.Fprintf(b, "\n## Tasks played\n\n%s\n", wrap(names(r.runs[0].outcomes)))
+		fmt.Fprintf(b, "\n## Tasks played\n\n%s\n", wrap(names(r.runs[0].Outcomes)))
 	}
 	if len(r.without) > 0 {
 		fmt.Fprintf(b, "\n## Pages without an oracle\n\n")
@@ -123,14 +113,18 @@ const preface = "The public MiniWoB++ pages and our own in Chromium on the virtu
 func (r report) machine() string {
 	var loads []float64
 	for _, run := range r.runs {
-		loads = append(loads, run.load...)
+		loads = append(loads, run.Load...)
 	}
 	if len(loads) == 0 {
 		return ""
 	}
 	slices.Sort(loads)
-	return fmt.Sprintf("Measured on %d cores that others used too: processes that wanted to run %.1f in the median, %.1f at least, %.1f at most (of last minutes).\n",
+	text := fmt.Sprintf("Measured on %d cores that others used too: %.1f processes wanted to run in the median, %.1f at least, %.1f at most (averages of a minute).",
 		runtime.NumCPU(), loads[len(loads)/2], loads[0], loads[len(loads)-1])
+	if r.sittings > 1 {
+		text += fmt.Sprintf(" It was made in %d sittings.", r.sittings)
+	}
+	return text
 }
 
 func (r report) writeEpisodes(b *strings.Builder) {
@@ -143,7 +137,7 @@ func (r report) writeEpisodes(b *strings.Builder) {
 			}
 			all, whole := count(some)
 			pages := map[bool]string{false: "MiniWoB++", true: "our own"}[own]
-			fmt.Fprintf(b, "| %s | %d× | %s | %d | %d | %d | %d |\n", run.actor, run.scale, pages, all, len(some), passed(some), whole)
+			fmt.Fprintf(b, "| %s | %d× | %s | %d | %d | %d | %d |\n", run.Actor, run.Scale, pages, all, len(some), passed(some), whole)
 		}
 	}
 }
@@ -156,7 +150,7 @@ func (r report) writeFaults(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## Faults\n\nEach fault is put between tool and desktop, and our own pages and %d of MiniWoB++ are played once, at 1×. A page that is not passed has\n"+
 		"noticed. With no fault all of them are passed.\n\n| fault | our own pages that noticed | MiniWoB++ tasks that noticed | which |\n|---|---|---|---|\n", len(witnesses))
 	for _, n := range r.notices {
-		fmt.Fprintf(b, "| %s | %d of %d | %d of %d | %s |\n", n.fault, len(n.own), n.ownOf, len(n.public), n.of, strings.Join(append(slices.Clone(n.own), n.public...), ", "))
+		fmt.Fprintf(b, "| %s | %d of %d | %d of %d | %s |\n", n.Fault, len(n.Own), n.OwnOf, len(n.Public), n.PublicOf, strings.Join(append(slices.Clone(n.Own), n.Public...), ", "))
 	}
 }
 
@@ -173,13 +167,13 @@ func (r report) writeLatency(b *strings.Builder) {
 		"of that (of clicks and the like of all kinds together). A call of xdotool is one spawned process, which waits for nothing. The ratios are of\n"+
 		"the medians: deskhand's to xdotool's in this same run.\n\n| scale | call | count | deskhand call | of that input | xdotool | call ratio | input ratio |\n|---|---|---|---|---|---|---|---|\n")
 	for _, run := range r.runs {
-		if run.actor != ours {
+		if run.Actor != ours {
 			continue
 		}
-		peer := r.peer(run.scale)
-		for _, name := range slices.Sorted(maps.Keys(run.calls)) {
-			call, input, other := sorted(run.calls[name]), sorted(run.input[string(kindOf[name])]), sorted(peer[name])
-			fmt.Fprintf(b, "| %d× | %s | %d | %s | %s | %s | %s | %s |\n", run.scale, name, len(call), spread(call), spread(input), spread(other), ratio(call, other), ratio(input, other))
+		peer := r.peer(run.Scale)
+		for _, name := range slices.Sorted(maps.Keys(run.Calls)) {
+			call, input, other := sorted(run.Calls[name]), sorted(run.Input[string(kindOf[name])]), sorted(peer[name])
+			fmt.Fprintf(b, "| %d× | %s | %d | %s | %s | %s | %s | %s |\n", run.Scale, name, len(call), spread(call), spread(input), spread(other), ratio(call, other), ratio(input, other))
 		}
 	}
 }
@@ -187,8 +181,8 @@ func (r report) writeLatency(b *strings.Builder) {
 // peer returns what the peer's calls took at a scale.
 func (r report) peer(scale int) map[string][]time.Duration {
 	for _, run := range r.runs {
-		if run.actor == theirs && run.scale == scale {
-			return run.calls
+		if run.Actor == theirs && run.Scale == scale {
+			return run.Calls
 		}
 	}
 	return nil
@@ -230,10 +224,10 @@ func (r report) writeFailures(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## Not passed\n\n")
 	none := true
 	for _, run := range r.runs {
-		for _, o := range run.outcomes {
+		for _, o := range run.Outcomes {
 			if !o.Passed {
 				none = false
-				fmt.Fprintf(b, "- %s %d× %s, seed %d: %s\n", run.actor, run.scale, o.Task, o.Seed, oneLine(o.Reason))
+				fmt.Fprintf(b, "- %s %d× %s, seed %d: %s\n", run.Actor, run.Scale, o.Task, o.Seed, oneLine(o.Reason))
 			}
 		}
 	}
@@ -246,8 +240,8 @@ func (r report) writeFailures(b *strings.Builder) {
 func (r report) writeMost(b *strings.Builder) {
 	low := map[string]outcome{}
 	for _, run := range r.runs {
-		for _, o := range run.outcomes {
-			if have, ok := low[o.Task]; o.Most.Why != "" && (!ok || o.Most.Reward < have.Most.Reward) && run.actor == ours {
+		for _, o := range run.Outcomes {
+			if have, ok := low[o.Task]; o.Most.Why != "" && (!ok || o.Most.Reward < have.Most.Reward) && run.Actor == ours {
 				low[o.Task] = o
 			}
 		}
@@ -268,7 +262,7 @@ func (r report) writeVoid(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## Seeds passed over\n\nEpisodes that no hand could be sure to pass; the next seed was played in their place.\n\n")
 	var lines []string
 	for _, run := range r.runs {
-		for _, o := range run.void {
+		for _, o := range run.Void {
 			_, why, _ := strings.Cut(o.Reason, impossible)
 			why, _, _ = strings.Cut(why, "Error:")
 			lines = append(lines, fmt.Sprintf("- %s, seed %d: %s\n", o.Task, o.Seed, oneLine(why)))

@@ -67,9 +67,16 @@ Object.assign(tasks, {
   'click-button': clickQuoted,
   'unicode-test': clickQuoted,
   'click-button-sequence': clickAll('#subbtn, #subbtn2'),
-  'button-delay': function* () {
-    const seconds = Number(utterance().match(/wait (\d+) seconds/)[1]);
-    yield [click($('#subbtn')), act('wait', {duration: seconds}), click($('#subbtn2'))];
+  'button-delay': async function* () {
+    // The page wants the time to the sixth part: a look at its clock after the first
+    // click tells what is left, less a little for the way to the second.
+    const seconds = Number(utterance().match(/wait (\d+) seconds/)[1]), first = $('#subbtn');
+    let begun = 0;
+    first.addEventListener('click', () => { begun = performance.now(); });
+    yield [click(first), move($('#subbtn2'))];
+    await soon('the click', () => begun);
+    await pause(Math.max(0, begun + seconds * 950 - performance.now()));
+    yield [click($('#subbtn2'))];
   },
   'click-checkboxes': labels,
   'click-checkboxes-large': labels,
