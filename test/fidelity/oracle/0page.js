@@ -108,7 +108,7 @@ async function* press(e) { yield* reach(e); yield [click(e)]; }
 const constant = name => {
   const source = $$('script').map(s => s.textContent).find(s => s.includes(name + ' =')) || fail('no ' + name);
   const rest = source.slice(source.indexOf(name + ' =') + name.length + 2);
-  const end = rest.search(/\n\s*\];?\s*\n/);
+  const end = rest.search(/\n(\];?|\s*\];)\s*\n/);
   return new Function('return ' + rest.slice(0, end) + ']')();
 };
 const ordinal = s => parseInt(s.match(/(\d+)(st|nd|rd|th)/)[1], 10);
