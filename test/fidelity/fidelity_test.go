@@ -70,9 +70,10 @@ func (r *rig) spoil(t *testing.T, own task) {
 		if !slices.Contains(strings.Fields(notices[fault]), own.name) {
 			continue
 		}
-		r.hand.setFault(fault)
-		o := r.run(t.Context(), own, 3, r.play)
-		r.hand.setFault("")
+		o, err := r.runSpoilt(t.Context(), own, 3, fault)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if o.Passed {
 			t.Errorf("%s did not notice %s", own.name, fault)
 		}

@@ -6,6 +6,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/desktop"
 )
 
 // witnesses are the public pages on which faults are tried: those of clicks
@@ -43,10 +46,8 @@ func tryFaults(ctx context.Context, o order, book *book, log io.Writer) (err err
 		}
 		n := notice{Fault: fault}
 		for _, t := range tasks {
-			r.hand.setFault(fault)
-			out := r.run(ctx, t, 1, r.play)
-			r.hand.setFault("")
-			if err := ctx.Err(); err != nil {
+			out, err := r.runSpoilt(ctx, t, 1, fault)
+			if err != nil {
 				return err
 			}
 			out.Scale = 1
@@ -58,6 +59,21 @@ func tryFaults(ctx context.Context, o order, book *book, log io.Writer) (err err
 		}
 	}
 	return nil
+}
+
+// runSpoilt plays one episode with a fault. A drag that was let go before the
+// browser began it hangs on the pointer and takes the next click: that is one
+// into the empty corner of the page.
+func (r *rig) runSpoilt(ctx context.Context, t task, seed int, fault string) (outcome, error) {
+	r.hand.setFault(fault)
+	out := r.run(ctx, t, seed, r.play)
+	r.hand.setFault("")
+	d, corner := r.machine.Desktop(), deskhand.ScreenPoint{X: screen.W - 1, Y: screen.H - 1}
+	if err := d.Input(ctx, desktop.Action{Kind: desktop.Click, Point: &corner}); err != nil {
+		return out, err
+	}
+	_, err := d.Settle(ctx, desktop.Wait{})
+	return out, err
 }
 
 func (n *notice) take(out outcome) {
