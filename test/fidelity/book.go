@@ -105,11 +105,12 @@ func (b *book) report(o order) report {
 	if b.file != nil {
 		rep.sittings = 0
 	}
-	runs := map[int]map[string]*run{}
+	runs, begun := map[int]map[string]*run{}, false
 	for _, e := range b.entries {
-		if e.Order != "" {
+		if e.Order == "" && begun { // a sitting in which nothing was played is none
 			rep.sittings++
 		}
+		begun = e.Order != ""
 		if e.Notice != nil {
 			rep.notices = append(rep.notices, *e.Notice)
 		}
