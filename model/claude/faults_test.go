@@ -67,7 +67,7 @@ func bomb(w http.ResponseWriter, _ *http.Request, _ []byte) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	zeros := make([]byte, 1<<20)
-	for range 200 {
+	for range 70 {
 		_, _ = z.Write(zeros)
 	}
 	_ = z.Close()

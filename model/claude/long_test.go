@@ -20,12 +20,13 @@ import (
 	"github.com/deskhand/deskhand/tool"
 )
 
-// camera is a computer whose every screenshot is another one, of a size in
-// pixels and with so many bytes of noise in it.
+// camera is a computer that shows a few screens in turn, of a size in pixels and
+// with so many bytes of noise in them.
 type camera struct {
-	size  deskhand.Size
-	noise int
-	shots int
+	size    deskhand.Size
+	noise   int
+	shots   int
+	screens [4]*deskhand.Image
 }
 
 func (c *camera) Spec() tool.Spec {
@@ -34,7 +35,11 @@ func (c *camera) Spec() tool.Spec {
 
 func (c *camera) Run(context.Context, deskhand.Call) (deskhand.Result, error) {
 	c.shots++
-	n := uint32(c.shots)
+	n := uint32(c.shots%len(c.screens)) + 1
+	shown := &c.screens[n-1]
+	if *shown != nil {
+		return c.see(*shown), nil
+	}
 	img := image.NewPaletted(image.Rect(0, 0, c.size.W, c.size.H), color.Palette{
 		color.RGBA{uint8(n), uint8(n >> 8), 7, 255}, color.RGBA{255, 255, 255, 255},
 	})
@@ -48,7 +53,13 @@ func (c *camera) Run(context.Context, deskhand.Call) (deskhand.Result, error) {
 	if err := png.Encode(&b, img); err != nil {
 		return deskhand.Result{}, err
 	}
-	return picture(deskhand.NewImage("image/png", c.size, b.Bytes())), nil
+	*shown = deskhand.NewImage("image/png", c.size, b.Bytes())
+	return c.see(*shown), nil
+}
+
+// see is a result that no other is equal to, so that nothing goes in circles.
+func (c *camera) see(img *deskhand.Image) deskhand.Result {
+	return deskhand.Result{Content: []deskhand.Content{{Text: fmt.Sprintf("Screenshot %d.", c.shots)}, {Image: img}}}
 }
 
 // wire notes what the requests of a long task are like, and keeps the newest.
@@ -96,7 +107,7 @@ func TestLongTask(t *testing.T) {
 		{"cleared, then summed up", "claude-sonnet-5-5", `[{"id": "claude-sonnet-5-5", "prices": [{"up_to": 80000, "input": 1, "output": 5}, {"input": 2, "output": 10}]}]`,
 			120, 160, camera{size: deskhand.Size{W: 1280, H: 800}},
 			[]deskhand.ClearedWhat{deskhand.ClearedResults, deskhand.ClearedHistory}, 3},
-		{"six hundred and more", "claude-sonnet-5-5", `[]`, 660, 0, camera{size: deskhand.Size{W: 28, H: 28}},
+		{"six hundred and more", "claude-sonnet-5-5", `[]`, 660, 0, camera{size: deskhand.Size{W: 28, H: 28}, shots: 500},
 			[]deskhand.ClearedWhat{deskhand.ClearedImages}, 1},
 		{"neither, history may be edited", "claude-opus-5", `[{"id": "claude-opus-5", "clears": false, "compacts": false, "bounds": {"images": 60, "body": 33554432, "image_bytes": 5000000}}]`,
 			130, 0, camera{size: deskhand.Size{W: 280, H: 280}}, []deskhand.ClearedWhat{deskhand.ClearedImages}, 130 / 25},
@@ -155,13 +166,14 @@ func TestLongTask(t *testing.T) {
 
 // takeUpAgain drives a task to its end. After every so many turns all that is in
 // memory is dropped, and the task is taken up from its journal with a new client.
-func takeUpAgain(t *testing.T, another func() model.Model, info model.Info, c tool.Tool, every int) []deskhand.ModelReplied {
+func takeUpAgain(t *testing.T, another func() model.Model, info model.Info, c *camera, every int) []deskhand.ModelReplied {
 	t.Helper()
 	set, err := tool.NewSet(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	j := begun(info.ID)
+	seed(t, j, c)
 	out := agent.Outcome{Status: deskhand.Running}
 	for out.Status == deskhand.Running {
 		a := &agent.Agent{
@@ -182,6 +194,26 @@ func takeUpAgain(t *testing.T, another func() model.Model, info model.Info, c to
 		t.Fatalf("it ended as %+v", out)
 	}
 	return repliesOf(j.events)
+}
+
+// seed writes the turns that took the camera's first screenshots.
+func seed(t *testing.T, j *memoryJournal, c *camera) {
+	t.Helper()
+	done := c.shots
+	for c.shots = 0; c.shots < done; {
+		res, err := c.Run(t.Context(), deskhand.Call{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		img := *res.Content[1].Image
+		j.blobs[img.Hash], img.Data = img.Data, nil
+		res.Content[1].Image = &img
+		id := fmt.Sprintf("seed_%d", c.shots)
+		content := fmt.Sprintf(`[{"type":"text","text":"Looking."},{"type":"tool_use","id":%q,"toolset_name":"computer","name":"screenshot","input":{}}]`, id)
+		j.put(deskhand.NewEvent("abcdefgh", deskhand.KindTurnStarted, deskhand.TurnStarted{Turn: c.shots}))
+		j.put(deskhand.NewEvent("abcdefgh", deskhand.KindModelReplied, deskhand.ModelReplied{Turn: c.shots, Content: json.RawMessage(content), StopReason: "tool_use"}))
+		j.put(deskhand.NewEvent("abcdefgh", deskhand.KindCallFinished, deskhand.CallFinished{Turn: c.shots, CallID: id, Result: res}))
+	}
 }
 
 func repliesOf(events []deskhand.Event) []deskhand.ModelReplied {
