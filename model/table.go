@@ -11,6 +11,10 @@ func standardTier() Limits { return Limits{MaxEdge: 1568, MaxTokens: 1568} }
 // blocks; summarized makes it readable for those who watch.
 const adaptive = `{"type":"adaptive","display":"summarized"}`
 
+// budgeted is the thinking field for models that think only with a budget of
+// tokens: enough to plan a step, an eighth of what a reply may have.
+const budgeted = `{"type":"enabled","budget_tokens":2048}`
+
 // catalogue returns the table of models, state of 21 November 2026. One row
 // per model; what a generation has in common is in its function.
 //
@@ -97,14 +101,14 @@ func standard(m Info) Info {
 	return m
 }
 
-// small is a row of the 4.5 generation: thinking only with a token budget, which
-// deskhand does not ask for, and no effort.
+// small is a row of the 4.5 generation: thinking only with a token budget, and no
+// effort.
 func small(id, date, end string, prices func() []Price, tool string, minCache int) Info {
 	return Info{
 		ID: id, Dated: id + "-" + date, EndOfLife: end,
 		Computer: []string{tool}, Editor: "text_editor_20250728", Bash: "bash_20250124",
 		Limits: standardTier(), Prices: prices(), Context: 200_000, MaxOutput: 64_000, MaxTokens: 16_000,
-		MinCache: minCache, Thinking: Thinking{Accepts: []string{"enabled", "disabled"}, Default: "off"}, Forced: true,
+		MinCache: minCache, Thinking: Thinking{Send: budgeted, Accepts: []string{"enabled", "disabled"}, Default: "off"}, Forced: true,
 		Bounds: boundsOf(200_000), Clears: true,
 	}
 }
