@@ -23,6 +23,9 @@ const (
 	KindApprovalAsked   Kind = "approval.asked"   // ApprovalAsked
 	KindApprovalDecided Kind = "approval.decided" // Decision
 	KindHumanMessage    Kind = "human.message"    // HumanMessage
+	KindHumanAsked      Kind = "human.asked"      // HumanAsked
+	KindComputerReady   Kind = "computer.ready"   // ComputerReady
+	KindJournalCut      Kind = "journal.cut"      // JournalCut
 	KindModelConsulted  Kind = "model.consulted"  // ModelConsulted
 	KindBudgetNear      Kind = "budget.near"      // BudgetNear
 	KindBudgetReached   Kind = "budget.reached"   // BudgetReached
@@ -195,6 +198,31 @@ type HumanMessage struct {
 	Text string `json:"text"`
 }
 
+// What a HumanAsked can ask for.
+const (
+	AskStop      = "stop"      // end the task
+	AskResume    = "resume"    // go on with it
+	AskInterrupt = "interrupt" // end the call that is named, and go on
+)
+
+// HumanAsked is a request to whoever drives the task, who may be another
+// process. What comes of it is told by the events that follow.
+type HumanAsked struct {
+	For    string `json:"for"` // AskStop, AskResume or AskInterrupt
+	CallID string `json:"call_id,omitempty"`
+	Reason string `json:"reason,omitempty"` // one sentence
+}
+
+// ComputerReady says that the task has a computer: its first, the one it had
+// before, or a new one because that one is gone.
+type ComputerReady struct {
+	Same       bool  `json:"same,omitempty"` // the one that the task had before
+	DurationMS int64 `json:"duration_ms"`
+
+	// Screen is what it shows, for a model that has to find its way again.
+	Screen []Content `json:"screen,omitempty"`
+}
+
 // ModelConsulted is a request beside the conversation, answered. What it took
 // counts to the task's budget like everything else.
 type ModelConsulted struct {
@@ -271,6 +299,13 @@ type NetworkJudged struct {
 	Rule    string `json:"rule"`             // the entry that allowed it, or the name of the guard that refused
 	Reason  string `json:"reason,omitempty"` // why it was refused, in fixed words
 	Count   int    `json:"count"`            // how many this stands for
+}
+
+// JournalCut says that events were acknowledged and are lost: the store was
+// damaged. Their numbers are given out anew, this event's among them.
+type JournalCut struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
 }
 
 // Note is something the runtime noticed. With ToModel it is told to the model

@@ -53,6 +53,11 @@ type Agent struct {
 	Cost  func(deskhand.Usage) float64 // US dollars; default: nothing costs anything
 	Delta func(deskhand.Event)         // gets each model.delta as it comes; default: they are dropped
 	Now   func() time.Time             // default: time.Now
+
+	// Calling returns the context for one call, which ends before ctx when a
+	// person interrupts that call; done is called when the call is over.
+	// Default: ctx itself.
+	Calling func(ctx context.Context, id string) (calling context.Context, done func())
 }
 
 // Outcome is where a task stands after a turn.

@@ -53,8 +53,8 @@ func (st *State) raised(_ deskhand.Event, d deskhand.BudgetRaised) error {
 // the ones before.
 func (a *Agent) upcoming(st *State) deskhand.Usage {
 	added := st.next()
-	for _, text := range st.texts[st.sealed:] {
-		added.Blocks = append(added.Blocks, model.Block{Text: text})
+	for _, c := range st.texts[st.sealed:] {
+		added.Blocks = append(added.Blocks, model.Block{Text: c.Text, Image: c.Image})
 	}
 	if st.meter.replies == 0 {
 		entries, _ := a.Tools.Entries()

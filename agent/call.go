@@ -60,6 +60,8 @@ func (a *Agent) refused(ctx context.Context, st *State, i int) string {
 	c := st.calls[i]
 	t, known := a.Tools.Find(c.Call)
 	switch {
+	case c.started && c.cut:
+		return cutShort
 	case c.started:
 		return outcomeGone
 	case st.unusable != "":
@@ -70,6 +72,10 @@ func (a *Agent) refused(ctx context.Context, st *State, i int) string {
 		return notAsked
 	case ctx.Err() != nil:
 		return notStarted
+	case c.adrift:
+		return adrift
+	case slices.ContainsFunc(st.calls[:i], func(before call) bool { return before.cut }):
+		return afterCut
 	case malformed(a.Tools, c.Call):
 		return unsplit(c.Call)
 	case !known:
@@ -125,15 +131,27 @@ func (a *Agent) effect(ctx context.Context, st *State, i int, before []deskhand.
 		return Outcome{}, err
 	}
 	begun := a.now()
-	res, err := run(ctx, t, c)
+	calling, done := a.calling(ctx, c.ID)
+	res, err := run(calling, t, c)
+	cut := calling.Err() != nil && ctx.Err() == nil
+	done()
 	took := a.now().Sub(begun)
 	switch {
 	case ctx.Err() != nil && (err != nil || res.IsError):
 		return goingOn, a.finish(ctx, st, i, deskhand.Failure(interrupted), took)
+	case cut && (err != nil || res.IsError):
+		return goingOn, a.finish(ctx, st, i, deskhand.Failure(cutShort), took)
 	case err != nil:
 		return a.collapse(ctx, st, i, took, err)
 	}
 	return goingOn, a.finish(ctx, st, i, res, took)
+}
+
+func (a *Agent) calling(ctx context.Context, id string) (context.Context, func()) {
+	if a.Calling == nil {
+		return ctx, func() {}
+	}
+	return a.Calling(ctx, id)
 }
 
 // collapse ends the task after the runtime itself failed in call i. The calls

@@ -42,8 +42,8 @@ func (st *State) next() model.Message {
 			m.Blocks = append(m.Blocks, model.Block{CallID: c.ID, Toolset: c.Toolset, Result: res})
 		}
 	}
-	for _, text := range st.texts[:st.sealed] {
-		m.Blocks = append(m.Blocks, model.Block{Text: text})
+	for _, c := range st.texts[:st.sealed] {
+		m.Blocks = append(m.Blocks, model.Block{Text: c.Text, Image: c.Image})
 	}
 	return m
 }

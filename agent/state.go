@@ -17,26 +17,30 @@ type State struct {
 	Seq    int64         // of the last event folded
 	Result string        // text of the last reply
 
-	messages []model.Message // only ever added to; up to the last reply
-	calls    []call          // of the last reply, in order
-	stop     string          // stop reason of the last reply; empty before the first
-	unusable string          // why the last reply cannot be part of the conversation
-	ids      map[string]bool // of every call so far
-	texts    []string        // for the next message to the model, after the results
-	sealed   int             // how many of texts the turn under way has sent
-	silent   int             // replies in a row that said and asked nothing
-	cut      int             // replies in a row that ended at the limit of tokens
-	botched  int             // replies in a row that were unusable
-	cleared  int             // results that the API said it had cleared with the last reply
-	tight    int             // times the endpoint found the conversation too large
-	lapses   int             // times a reply came later than cached prompts live
-	asking   time.Time       // when the last request was begun
+	messages []model.Message    // only ever added to; up to the last reply
+	calls    []call             // of the last reply, in order
+	stop     string             // stop reason of the last reply; empty before the first
+	unusable string             // why the last reply cannot be part of the conversation
+	ids      map[string]bool    // of every call so far
+	texts    []deskhand.Content // for the next message to the model, after the results
+	sealed   int                // how many of texts the turn under way has sent
+	silent   int                // replies in a row that said and asked nothing
+	cut      int                // replies in a row that ended at the limit of tokens
+	botched  int                // replies in a row that were unusable
+	cleared  int                // results that the API said it had cleared with the last reply
+	tight    int                // times the endpoint found the conversation too large
+	lapses   int                // times a reply came later than cached prompts live
+	asking   time.Time          // when the last request was begun
 	meter    meter
 	watch    watch
 	checked  *deskhand.OutcomeChecked // since the last reply
 	rechecks int                      // failed checks that went back to the model, since a person spoke last
 	active   time.Duration            // spent running, up to since
 	since    time.Time                // running since then; zero: it is not running
+	lostWay  int64                    // seq of the last question how to go on
+	ready    bool                     // it has had a computer
+	spoken   int64                    // seq of the last message of a person
+	sent     int64                    // seq of the last turn.started
 }
 
 // call is one call of the last reply and how far it came.
@@ -46,6 +50,8 @@ type call struct {
 	asked    bool
 	decision *deskhand.Decision
 	started  bool
+	cut      bool               // a person interrupted it
+	adrift   bool               // what it was meant for is gone; see ComputerReady
 	result   *deskhand.Result   // nil: open
 	observed []deskhand.Content // see CallFinished.Observed
 }
@@ -79,6 +85,9 @@ var folds = map[deskhand.Kind]func(*State, deskhand.Event) error{
 	deskhand.KindApprovalAsked:   with((*State).asked),
 	deskhand.KindApprovalDecided: with((*State).decided),
 	deskhand.KindHumanMessage:    with((*State).human),
+	deskhand.KindHumanAsked:      with((*State).requested),
+	deskhand.KindComputerReady:   with((*State).computer),
+	deskhand.KindJournalCut:      with((*State).damaged),
 	deskhand.KindNote:            with((*State).note),
 	deskhand.KindModelConsulted:  with((*State).consulted),
 	deskhand.KindStuckNoticed:    with((*State).stuck),
@@ -129,7 +138,7 @@ func (st *State) status(e deskhand.Event, d deskhand.TaskStatus) error {
 }
 
 func (st *State) turn(e deskhand.Event, d deskhand.TurnStarted) error {
-	st.Task.Turns, st.sealed = d.Turn, len(st.texts)
+	st.Task.Turns, st.sealed, st.sent = d.Turn, len(st.texts), e.Seq
 	if !st.asking.IsZero() && e.Time.Sub(st.asking) > promptLife {
 		st.lapses++
 	}
@@ -210,7 +219,8 @@ func (st *State) asked(_ deskhand.Event, d deskhand.ApprovalAsked) error {
 	return nil
 }
 
-// decided keeps the first denial: any denial vetoes.
+// decided keeps the first answer, but any denial vetoes: of two people who
+// answer at the same moment, the careful one is heard.
 func (st *State) decided(_ deskhand.Event, d deskhand.Decision) error {
 	if c := st.find(d.CallID); c.decision == nil || c.decision.Approve {
 		c.decision = &d
@@ -235,13 +245,60 @@ func (st *State) finished(_ deskhand.Event, d deskhand.CallFinished) error {
 	return nil
 }
 
-func (st *State) human(_ deskhand.Event, d deskhand.HumanMessage) error {
+func (st *State) human(e deskhand.Event, d deskhand.HumanMessage) error {
 	st.tell(d.Text)
-	st.rechecks = 0
+	st.spoken, st.rechecks = e.Seq, 0
 	return nil
 }
 
-func (st *State) tell(text string) { st.texts = append(st.texts, text) }
+func (st *State) tell(text string) { st.texts = append(st.texts, deskhand.Content{Text: text}) }
+
+// requested notes which call a person interrupted. The rest is the engine's.
+func (st *State) requested(_ deskhand.Event, d deskhand.HumanAsked) error {
+	if d.For == deskhand.AskInterrupt {
+		st.find(d.CallID).cut = true
+	}
+	return nil
+}
+
+// computer sets adrift the calls that must not run on the computer there is
+// now: all of those not yet run when it is a new one, and those after a call of
+// unknown outcome when it is the same. The model is told and shown what there is.
+func (st *State) computer(_ deskhand.Event, d deskhand.ComputerReady) error {
+	if !st.ready {
+		st.ready = true
+		return nil
+	}
+	lost := !d.Same
+	for i := range st.calls {
+		c := &st.calls[i]
+		if c.result == nil {
+			lost = lost || c.started
+			c.adrift = lost && !c.started
+		}
+	}
+	if st.Task.Turns == 0 {
+		return nil // the model has seen nothing yet
+	}
+	if d.Same {
+		st.tell(sameComputer)
+	} else {
+		st.tell(newComputer)
+	}
+	st.texts = append(st.texts, d.Screen...)
+	return nil
+}
+
+// damaged sets every open call adrift: it may have run.
+func (st *State) damaged(_ deskhand.Event, _ deskhand.JournalCut) error {
+	for i := range st.calls {
+		if c := &st.calls[i]; c.result == nil && !c.started {
+			c.adrift = true
+		}
+	}
+	st.tell(journalCut)
+	return nil
+}
 
 func (st *State) note(_ deskhand.Event, d deskhand.Note) error {
 	if d.ToModel {
@@ -249,6 +306,42 @@ func (st *State) note(_ deskhand.Event, d deskhand.Note) error {
 	}
 	return nil
 }
+
+// Question returns the call that waits for a person's answer, if one does.
+func (st *State) Question() (call deskhand.Call, waits bool) {
+	for _, c := range st.calls {
+		if c.result == nil && c.asked && c.decision == nil {
+			return c.Call, true
+		}
+	}
+	return deskhand.Call{}, false
+}
+
+// Asks reports whether a person is asked something and has not answered: about a
+// call, or how to go on.
+func (st *State) Asks() bool {
+	_, question := st.Question()
+	return question || st.lostWay > st.spoken
+}
+
+// Underway returns the call that was started and has no answer, if there is one.
+func (st *State) Underway() (call deskhand.Call, running bool) {
+	for _, c := range st.calls {
+		if c.result == nil && c.started {
+			return c.Call, true
+		}
+	}
+	return deskhand.Call{}, false
+}
+
+// Final reports whether the last reply ended the task with a result: all that
+// is missing is that somebody records it.
+func (st *State) Final() bool {
+	return ends[st.stop] && len(st.calls) == 0 && st.silent == 0 && !st.Unread()
+}
+
+// Unread reports whether a person said something that no request carried yet.
+func (st *State) Unread() bool { return st.spoken > st.sent }
 
 // open returns the index of the first call without an answer, or -1.
 func (st *State) open() int {

@@ -197,9 +197,12 @@ func (a *Agent) unstick(ctx context.Context, st *State) (Outcome, error) {
 	return out, a.append(ctx, st, deskhand.KindStuckNoticed, d)
 }
 
-func (st *State) stuck(_ deskhand.Event, d deskhand.StuckNoticed) error {
-	if d.Step == deskhand.StepTell {
+func (st *State) stuck(e deskhand.Event, d deskhand.StuckNoticed) error {
+	switch d.Step {
+	case deskhand.StepTell:
 		st.tell(d.Text)
+	case deskhand.StepAsk:
+		st.lostWay = e.Seq
 	}
 	st.watch = watch{step: st.watch.step + 1, shown: st.watch.shown}
 	return nil

@@ -13,7 +13,7 @@ import (
 //
 // Errors: as for Up.
 func Attach(ctx context.Context, place *remote.Sandbox, c Config) (*Machine, error) {
-	m := &Machine{sandbox: place, dirs: &directories{}, log: c.withDefaults().Log}
+	m := &Machine{sandbox: place, dirs: &directories{}, log: c.withDefaults().Log, gone: make(chan struct{})}
 	if err := m.furnish(ctx, c); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

@@ -26,7 +26,7 @@ func startWalled(ctx context.Context, c Config, d *directories, log io.Writer) (
 	}
 	s, err := bwrap.Start(ctx, bwrap.Config{
 		Proxy:  proxy,
-		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Binds: c.Binds, Environ: c.environ(), Log: log,
+		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Binds: c.Binds, Environ: c.environ(), Log: log, StopLimit: endLimit,
 		Stack:  c.stack(bwrap.Home, bwrap.Runtime, bwrap.Logs),
 		Mounts: stack.BrowserMounts(filepath.SplitList(defaultPath)),
 	})
@@ -50,7 +50,7 @@ func startOpen(ctx context.Context, c Config, d *directories, log io.Writer) (*r
 		Stack stack.Config `json:"stack"`
 	}{d.home, c.stack(d.home, d.runtime, d.logs)}
 	return remote.Launch(ctx, remote.LaunchConfig{
-		Argv: append([]string{c.Binary}, c.Args...), Env: env, Guest: settings, Log: log,
+		Argv: append([]string{c.Binary}, c.Args...), Env: env, Guest: settings, Log: log, StopLimit: endLimit,
 		Walls: sandbox.Walls{Driver: string(None), Present: []string{}, Missing: []string{"user", "mount", "pid", "ipc", "uts", "network", "syscalls"}},
 	})
 }

@@ -51,6 +51,7 @@ func (m *Machine) watch(ctx context.Context, after int64) {
 			if ctx.Err() == nil {
 				m.log.Warn("computer does not answer any more", "err", err)
 				m.note("The computer is gone.")
+				close(m.gone)
 			}
 			return
 		}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/desktop"
@@ -120,6 +121,7 @@ type Machine struct {
 	guest   io.Closer // the guest's own log, written until the sandbox is gone; nil when it is not ours
 	log     *slog.Logger
 
+	gone   chan struct{}      // closed when the guest does not answer any more
 	cancel context.CancelFunc // of follow
 	follow sync.WaitGroup
 
@@ -168,7 +170,7 @@ func Up(ctx context.Context, c Config) (*Machine, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close(), dirs.remove())
 	}
-	m := &Machine{sandbox: sb, dirs: dirs, guest: log, log: c.Log}
+	m := &Machine{sandbox: sb, dirs: dirs, guest: log, log: c.Log, gone: make(chan struct{})}
 	if err := m.connect(ctx, c); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -209,6 +211,9 @@ func (m *Machine) Health(ctx context.Context) (guestapi.HealthReply, error) {
 	return m.sandbox.Health(ctx, 0, -1)
 }
 
+// Gone is closed when the computer has ended without Close.
+func (m *Machine) Gone() <-chan struct{} { return m.gone }
+
 // Tools is what a model may call: the computer, bash, the editor, and those of
 // Config.More.
 func (m *Machine) Tools() *tool.Set { return m.tools }
@@ -220,7 +225,7 @@ func (m *Machine) Close() error {
 		if m.cancel != nil {
 			m.cancel()
 		}
-		err := errors.Join(m.closeTools(), m.sandbox.Close())
+		err := m.end()
 		m.follow.Wait()
 		if m.disconnect != nil {
 			m.disconnect()
@@ -238,6 +243,32 @@ func (m *Machine) Close() error {
 		m.closed = deskhand.E("computer: close", "", err)
 	})
 	return m.closed
+}
+
+// The end of a computer is orderly when it can be, and soon in any case:
+// stopping a task takes less than a second, also when display or guest hang.
+const (
+	toolsLimit = 200 * time.Millisecond // for the tools to end what they started
+	endLimit   = 400 * time.Millisecond // for the guest to end the rest, before everything is killed
+)
+
+// end closes the tools, then the sandbox. Tools whose guest does not answer end
+// with their connections.
+func (m *Machine) end() error {
+	ended := make(chan error, 1)
+	go func() { ended <- m.closeTools() }()
+	limit := time.NewTimer(toolsLimit)
+	defer limit.Stop()
+	select {
+	case err := <-ended:
+		return errors.Join(err, m.sandbox.Close())
+	case <-limit.C:
+	}
+	err := m.sandbox.Close()
+	if failed := <-ended; failed != nil {
+		m.log.Warn("tools ended with their connections", "err", failed)
+	}
+	return err
 }
 
 // closeTools lets the tools end what they started.

@@ -5,7 +5,7 @@ import "github.com/deskhand/deskhand/model"
 // grammar is the command line. Names are stable from the first release.
 type grammar struct {
 	Run     runCmd     `cmd:"" help:"Run one task and watch it."`
-	Task    taskCmd    `cmd:"" help:"Tasks that ran here: list, show, export, rm."`
+	Task    taskCmd    `cmd:"" help:"Tasks: list, show, watch, message, answer, interrupt, stop, resume, export, rm."`
 	Desktop desktopCmd `cmd:"" help:"A desktop without a model: up, ls, shot, view, rm."`
 	Doctor  doctorCmd  `cmd:"" help:"Check what this machine has and what is missing; --fix installs it."`
 	Serve   serveCmd   `cmd:"" passthrough:"" help:"Web app and API (not yet)."`

@@ -14,6 +14,7 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox/egress"
+	"github.com/deskhand/deskhand/sandbox/remote"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
@@ -61,8 +62,15 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 		}
 		cfg.Network = &egress.Config{Judge: rules}
 	}
-	if c.keep {
-		return c.kept(ctx, t, cfg)
+	switch kept, same, err := c.kept(ctx, t); {
+	case err != nil:
+		return nil, err
+	case kept != nil:
+		m, err := machine.Attach(ctx, kept, cfg)
+		if err != nil {
+			return nil, err
+		}
+		return survivor{m, same}, nil
 	}
 	var err error
 	if cfg.Logs, err = c.app.logs(t.ID); err != nil {
@@ -81,16 +89,35 @@ func (a *app) logs(id deskhand.TaskID) (string, error) {
 	return filepath.Join(home, "logs", string(id)), err
 }
 
-// kept makes a computer of a desktop that a process of its own keeps up, also
-// after the task and this process have ended.
-func (c computers) kept(ctx context.Context, t deskhand.Task, cfg machine.Config) (engine.Computer, error) {
-	h, err := c.app.hold(ctx, "task-"+string(t.ID), t.Screen, t.Scale, t.Sandbox)
-	if err != nil {
-		return nil, err
-	}
+// survivor is a computer on a desktop that a process of its own keeps up.
+type survivor struct {
+	*machine.Machine
+	same bool
+}
+
+// Survived implements engine.Survivor.
+func (s survivor) Survived() bool { return s.same }
+
+// kept returns the way to the desktop that a process of its own keeps up for
+// the task, also after this process has ended, and whether it was there before.
+// nil: there is none, and none is wanted.
+func (c computers) kept(ctx context.Context, t deskhand.Task) (place *remote.Sandbox, same bool, err error) {
 	d, err := c.app.desktops()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return machine.Attach(ctx, d.attach(h), cfg)
+	name := "task-" + string(t.ID)
+	h, err := d.get(name)
+	switch same = err == nil; {
+	case same:
+	case deskhand.CodeOf(err) != deskhand.NotFound:
+		return nil, false, err
+	case !c.keep:
+		return nil, false, nil
+	default:
+		if h, err = c.app.hold(ctx, name, t.Screen, t.Scale, t.Sandbox); err != nil {
+			return nil, false, err
+		}
+	}
+	return d.attach(h), same, nil
 }

@@ -33,6 +33,8 @@ type plan struct {
 	keep   bool
 	skills []skill.Skill
 	demo   bool // the task is the demonstration, which has criteria of its own
+
+	noModel error // why nothing can answer; nil: it can
 }
 
 // scriptFile is a script by name and content.
@@ -249,12 +251,17 @@ func (c *runCmd) chooseModel(a *app, p *plan) error {
 	if err := errors.Join(c.effort(p), c.toolset(p), others(p.info)); err != nil || p.script != nil {
 		return firstOf(err)
 	}
-	p.api = claude.ForProvider(provider, a.env)
-	p.api.Models = p.models
-	if p.api.HasKey() || p.api.Ambient {
+	if p.reach(a, provider) {
 		return nil
 	}
 	return c.withoutKey(a, p)
+}
+
+// reach settles how the API is reached, and reports whether there is a key.
+func (p *plan) reach(a *app, by model.Provider) bool {
+	p.api = claude.ForProvider(by, a.env)
+	p.api.Models = p.models
+	return p.api.HasKey() || p.api.Ambient
 }
 
 // provider settles who serves the model. A script is played as the Claude API.

@@ -48,17 +48,18 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	s, err := newSession(ctx, a, p)
+	s, err := newSession(ctx, a, p, nil)
 	if err != nil {
 		return err
 	}
-	v := c.view(a)
+	v := a.view(c.Output)
 	defer v.close()
 	return s.drive(ctx, a, v)
 }
 
-func (c *runCmd) view(a *app) view {
-	switch c.Output {
+// view returns what shows a task in a form of output.
+func (a *app) view(form string) view {
+	switch form {
 	case "json":
 		return outcomeView{a.stdout, transcript.New()}
 	case "stream-json":

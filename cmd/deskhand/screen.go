@@ -17,6 +17,9 @@ import (
 // and below them one transient line that says what is going on. Only a terminal
 // gets the transient line and colours.
 //
+// While a person types, the transient line shows that, and permanent lines wait
+// until it is sent or given up, so that neither garbles the other.
+//
 // Methods may be called concurrently. Close waits for the spinner to end.
 type screen struct {
 	out    io.Writer
@@ -31,6 +34,8 @@ type screen struct {
 	shown   bool // the transient line is on the screen
 	midline bool // permanent text ended without a line feed
 	frame   int
+	typed   string          // what a person is typing; empty for nothing
+	held    strings.Builder // permanent text that waits until nothing is being typed
 
 	stop chan struct{}
 	done chan struct{}
@@ -107,6 +112,7 @@ func (s *screen) Close() {
 	}
 	<-s.done
 	s.Busy("")
+	s.Typing("")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.midline {
@@ -130,10 +136,35 @@ func (s *screen) Line(st style, text string) {
 	defer s.mu.Unlock()
 	s.erase()
 	if s.midline {
-		fmt.Fprintln(s.out)
+		s.put("\n")
 		s.midline = false
 	}
-	fmt.Fprintln(s.out, s.paint(st, s.encode(text)))
+	s.put(s.paint(st, s.encode(text)) + "\n")
+}
+
+// put writes permanent text, or keeps it while a person types. The lock is held.
+func (s *screen) put(text string) {
+	if s.typed != "" {
+		s.held.WriteString(text)
+		return
+	}
+	io.WriteString(s.out, text) // like every write here: a terminal that is gone ends the program by signal
+}
+
+// Typing sets what a person is typing; empty when it is sent or given up.
+func (s *screen) Typing(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.erase()
+	if s.typed == "" && text != "" && s.midline {
+		s.put("\n")
+		s.midline = false
+	}
+	if s.typed = text; text == "" {
+		s.put(s.held.String())
+		s.held.Reset()
+	}
+	s.draw()
 }
 
 // Action prints a permanent line cut to the width of the terminal, keeping tail whole.
@@ -155,7 +186,7 @@ func (s *screen) Stream(text string) {
 	defer s.mu.Unlock()
 	s.erase()
 	s.busy = ""
-	io.WriteString(s.out, s.encode(text)) // like every write here: a terminal that is gone ends the program by signal
+	s.put(s.encode(text))
 	s.midline = !strings.HasSuffix(text, "\n")
 }
 
@@ -184,6 +215,12 @@ func (s *screen) erase() {
 
 // draw shows the transient line, when there is one and the cursor is free. The lock is held.
 func (s *screen) draw() {
+	if s.tty && s.typed != "" {
+		s.erase()
+		io.WriteString(s.out, s.encode("> "+tailOf(s.typed, s.width())))
+		s.shown = true
+		return
+	}
 	if !s.tty || s.busy == "" || s.midline {
 		return
 	}
@@ -202,4 +239,14 @@ func (s *screen) draw() {
 	s.erase()
 	io.WriteString(s.out, s.paint(dim, text))
 	s.shown = true
+}
+
+// tailOf returns the end of a line that is being typed, as much as fits.
+func tailOf(typed string, width int) string {
+	const prompt = 3 // with the column of the cursor
+	text := []rune(plaintext.Line(typed))
+	for width > prompt && plaintext.Width(string(text)) > width-prompt {
+		text = text[1:]
+	}
+	return string(text)
 }

@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"github.com/deskhand/deskhand"
-	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/engine/local"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/model/claude"
@@ -20,26 +19,31 @@ import (
 type session struct {
 	plan    plan
 	store   store.Store
-	engine  engine.Engine
+	engine  *local.Engine
 	signals chan os.Signal
 }
 
-// newSession opens what a run needs. The app closes it.
-func newSession(ctx context.Context, a *app, p plan) (*session, error) {
-	s := &session{plan: p, signals: make(chan os.Signal, 2)}
+// newSession opens what a run needs; st may be open already. The app closes it.
+func newSession(ctx context.Context, a *app, p plan, st store.Store) (*session, error) {
+	s := &session{plan: p, store: st, signals: make(chan os.Signal, 2)}
 	notifySignals(s.signals)
 	a.onClose(func() error { signal.Stop(s.signals); return nil })
-	m, err := openModel(ctx, a, p)
-	if err != nil {
-		return nil, err
+	var m model.Model
+	var err error
+	if p.noModel == nil {
+		if m, err = openModel(ctx, a, p); err != nil {
+			return nil, err
+		}
 	}
-	if s.store, err = a.openStore(ctx); err != nil {
-		return nil, err
+	if s.store == nil {
+		if s.store, err = a.openStore(ctx); err != nil {
+			return nil, err
+		}
 	}
 	cfg := local.Config{
 		Store: s.store, Computers: a.computers(p), Check: checker(p.info),
 		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
-			return m, p.info.Cost, nil
+			return m, p.info.Cost, p.noModel
 		},
 	}
 	if s.engine, err = local.New(ctx, cfg); err != nil {
@@ -69,6 +73,9 @@ func (a *app) openStore(ctx context.Context) (store.Store, error) {
 		return nil, err
 	}
 	a.onClose(st.Close)
+	for _, text := range st.Damage() {
+		a.say("WARNING: %s", text)
+	}
 	return st, nil
 }
 
@@ -85,29 +92,35 @@ func openModel(ctx context.Context, a *app, p plan) (model.Model, error) {
 	return claude.Open(ctx, api)
 }
 
-// drive starts the task, shows it and returns how it ended. The first signal
-// stops the task in order, the second ends the program at once: everything it
-// started dies with it.
+// drive starts the task, shows it and returns how it ended.
 func (s *session) drive(ctx context.Context, a *app, v view) error {
+	task, err := s.engine.Start(ctx, s.plan.task)
+	if err != nil {
+		return err
+	}
+	return s.follow(ctx, a, v, task.ID, 0)
+}
+
+// follow shows what happens in a task that is driven here, after event seq, and
+// returns how it ended. The first signal stops the task in order, the second
+// ends the program at once: everything it started dies with it.
+func (s *session) follow(ctx context.Context, a *app, v view, id deskhand.TaskID, seq int64) error {
 	var stopping sync.WaitGroup
 	defer stopping.Wait()
-	starting, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var interrupted, broken error
-	stop := func(reason string, id deskhand.TaskID) {
+	stop := func(reason string) {
 		stopping.Go(func() {
 			if err := s.engine.Stop(ctx, id, reason); err != nil {
 				a.say("deskhand: stopping the task: %s", err)
 			}
 		})
 	}
-	task, err := s.engine.Start(starting, s.plan.task)
+	events, err := s.engine.Watch(ctx, id, seq)
 	if err != nil {
 		return err
 	}
-	events, err := s.engine.Watch(ctx, task.ID, 0)
-	if err != nil {
-		return err
+	if text, ok := v.(*textView); ok {
+		text.hear(a.stdin, func(line string) error { return s.engine.Say(ctx, id, line) })
 	}
 	for open := true; open; {
 		select {
@@ -116,7 +129,7 @@ func (s *session) drive(ctx context.Context, a *app, v view) error {
 				continue
 			}
 			if broken = v.event(e); broken != nil {
-				stop("The output could not be written.", task.ID)
+				stop("The output could not be written.")
 			}
 		case <-s.signals:
 			if interrupted != nil {
@@ -124,11 +137,12 @@ func (s *session) drive(ctx context.Context, a *app, v view) error {
 				a.exit(exitInterrupted)
 			}
 			interrupted = &outcome{exitInterrupted}
-			stop("Interrupted from the keyboard or by a signal.", task.ID)
+			stop("Interrupted from the keyboard or by a signal.")
 		}
 	}
 	stopping.Wait()
-	if task, err = s.store.Get(ctx, string(task.ID)); err != nil {
+	task, err := s.store.Get(ctx, string(id))
+	if err != nil {
 		return err
 	}
 	return s.report(task, v, interrupted, broken)

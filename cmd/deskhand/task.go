@@ -19,10 +19,13 @@ type taskCmd struct {
 	Export taskExportCmd `cmd:"" help:"Write a task, every step and screenshot, as one HTML page."`
 	Rm     taskRmCmd     `cmd:"" help:"Remove tasks with everything that is kept of them."`
 
-	Watch  taskLaterCmd `cmd:"" passthrough:"" help:"Watch a task that runs elsewhere (not yet)."`
-	Answer taskLaterCmd `cmd:"" passthrough:"" help:"Answer a question of a task (not yet)."`
-	Stop   taskLaterCmd `cmd:"" passthrough:"" help:"Stop a task that runs elsewhere (not yet)."`
-	Resume taskLaterCmd `cmd:"" passthrough:"" help:"Go on with a task (not yet)."`
+	Watch     taskWatchCmd     `cmd:"" help:"Watch a task that runs elsewhere."`
+	Resume    taskResumeCmd    `cmd:"" help:"Go on with a task that was cut off, stopped, failed or reached a limit."`
+	Message   taskMessageCmd   `cmd:"" help:"Say something to a task; one that is done goes on with it."`
+	Answer    taskAnswerCmd    `cmd:"" help:"Answer the question that a task waits for."`
+	Interrupt taskInterruptCmd `cmd:"" help:"End the call that a task is running; the task goes on."`
+	Stop      taskStopCmd      `cmd:"" help:"Stop tasks, wherever they run."`
+
 	Review taskLaterCmd `cmd:"" passthrough:"" help:"Review what a task changed (not yet)."`
 	Undo   taskLaterCmd `cmd:"" passthrough:"" help:"Undo what a task changed (not yet)."`
 	Replay taskLaterCmd `cmd:"" passthrough:"" help:"Play a task again (not yet)."`

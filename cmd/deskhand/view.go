@@ -34,13 +34,26 @@ type textView struct {
 	total    deskhand.Usage
 	cost     float64
 	lastSaid string
+	begun    bool // the task's own words have gone by
+	typist   *typist
 }
 
 func newTextView(out io.Writer, env func(string) string) *textView {
 	return &textView{screen: newScreen(out, env), story: transcript.New()}
 }
 
-func (v *textView) close() { v.screen.Close() }
+func (v *textView) close() {
+	v.typist.Close()
+	v.screen.Close()
+}
+
+// hear takes lines that a person types while the task is shown, where there is
+// a terminal on both sides.
+func (v *textView) hear(in io.Reader, say func(line string) error) {
+	if v.typist = newTypist(in, v.screen, say); v.typist != nil {
+		v.screen.Line(dim, "Type a line and press Enter to say something while it works; Ctrl-C stops it.")
+	}
+}
 
 func (v *textView) event(e deskhand.Event) error {
 	if err := v.story.Add(e); err != nil {
@@ -70,6 +83,11 @@ var shows = map[deskhand.Kind]func(*textView, json.RawMessage) error{
 	deskhand.KindOutcomeChecked: shower((*textView).checked),
 	deskhand.KindNetworkJudged:  shower((*textView).network),
 	deskhand.KindNote:           shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
+	deskhand.KindHumanMessage:   shower((*textView).said),
+	deskhand.KindHumanAsked:     shower((*textView).asked),
+	deskhand.KindJournalCut: shower(func(v *textView, d deskhand.JournalCut) {
+		v.remark(fmt.Sprintf("Events %d to %d were lost with a damaged database.", d.From, d.To))
+	}),
 }
 
 // shower decodes an event's data before f shows it.
@@ -102,6 +120,28 @@ func (v *textView) status(d deskhand.TaskStatus) {
 	if d.To == deskhand.Running {
 		v.screen.Busy("starting the desktop")
 	}
+}
+
+// said shows what a person says later than the task itself.
+func (v *textView) said(d deskhand.HumanMessage) {
+	if v.begun {
+		v.screen.Line(bold, "  > "+plaintext.Block(strings.TrimSpace(d.Text)))
+	}
+	v.begun = true
+}
+
+func (v *textView) asked(d deskhand.HumanAsked) {
+	v.screen.Line(dim, plaintext.Line("  · asked to "+d.For))
+}
+
+// past takes what happened before this view began, without showing it.
+func (v *textView) past(e deskhand.Event) error {
+	v.begun = true
+	var d deskhand.ModelReplied
+	if e.Kind == deskhand.KindModelReplied && json.Unmarshal(e.Data, &d) == nil {
+		v.total, v.cost = v.total.Add(d.Usage), v.cost+d.CostUSD
+	}
+	return v.story.Add(e)
 }
 
 func (v *textView) turnStarted(d deskhand.TurnStarted) {

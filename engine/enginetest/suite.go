@@ -12,8 +12,8 @@ import (
 	"github.com/deskhand/deskhand/store"
 )
 
-// Open returns a fresh engine in a fresh state directory, closed at the end of
-// the test, and its store.
+// Open returns a fresh engine in a fresh state directory or in w.Dir, closed at
+// the end of the test, and its store.
 type Open func(t *testing.T, w World) (engine.Engine, store.Store)
 
 const (
@@ -42,14 +42,32 @@ func Run(t *testing.T, open Open) {
 		"watch foreign":   watchForeign,
 		"watch unknown":   watchUnknown,
 		"deltas in order": deltasInOrder,
+
+		"resume":           resume,
+		"resume refused":   resumeRefused,
+		"resume elsewhere": resumeElsewhere,
+		"computer lost":    computerLost,
+		"lost for good":    lostForGood,
+		"same computer":    sameComputer,
+		"say":              say,
+		"say at the end":   sayAtTheEnd,
+		"follow-up":        followUp,
+		"lost way":         lostWay,
+		"answer":           answer,
+		"answer once":      answerOnce,
+		"answer elsewhere": answerElsewhere,
+		"interrupt":        interrupt,
+		"nothing runs":     nothingRuns,
+		"unknown":          unknown,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, open)
 		})
 	}
-	// By itself, because it measures time.
+	// By themselves, because they measure time.
 	t.Run("stop", func(t *testing.T) { stop(t, open) })
+	t.Run("stop elsewhere", func(t *testing.T) { stopElsewhere(t, open) })
 }
 
 func newWorld(m model.Model) World { return World{Model: m, Computers: new(Computers)} }

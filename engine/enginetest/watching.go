@@ -164,8 +164,8 @@ func watchForeign(t *testing.T, open Open) {
 	until(t, c, deskhand.KindTaskStatus)
 	put(deskhand.KindNote, deskhand.Note{Text: "from afar"})
 	until(t, c, deskhand.KindNote)
-	if err := e.Stop(t.Context(), id, ""); deskhand.CodeOf(err) != deskhand.Conflict {
-		t.Errorf("stopping a task that somebody else drives: %v", err)
+	if err := e.Resume(t.Context(), id); deskhand.CodeOf(err) != deskhand.Conflict {
+		t.Errorf("resuming a task that somebody else drives: %v", err)
 	}
 	put(deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Running, To: deskhand.Done})
 	until(t, c, deskhand.KindTaskStatus)

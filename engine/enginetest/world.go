@@ -26,6 +26,7 @@ type World struct {
 	Gate      func(deskhand.Task) func(deskhand.Call) deskhand.Verdict // nil: the engine's default
 	Check     func(ctx context.Context, c engine.Computer, t deskhand.Task, ask agent.Ask) ([]deskhand.Checked, error)
 	Keep      bool
+	Dir       string // the state directory; "": a fresh one
 }
 
 // Model is a model that is a function.
@@ -77,6 +78,10 @@ func Turns(replies ...model.Reply) Model {
 type Computers struct {
 	UpErr   error
 	Notices []string // each computer's, told once
+	Same    bool     // each computer says that it is the one before
+
+	Stillborn bool          // each computer is gone as soon as it is up
+	Gate      chan struct{} // what the tool gate waits for
 
 	Open, Made, Acts atomic.Int64
 }
@@ -86,7 +91,7 @@ func (c *Computers) Up(ctx context.Context, _ deskhand.Task) (engine.Computer, e
 	if err := cmp.Or(c.UpErr, ctx.Err()); err != nil {
 		return nil, err
 	}
-	comp := &computer{world: c, notices: c.Notices, gone: make(chan struct{})}
+	comp := &computer{world: c, notices: c.Notices, gone: make(chan struct{}), crashed: make(chan struct{})}
 	set, err := tool.NewSet(
 		fake{"act", func(context.Context) (deskhand.Result, error) {
 			c.Acts.Add(1)
@@ -104,6 +109,16 @@ func (c *Computers) Up(ctx context.Context, _ deskhand.Task) (engine.Computer, e
 		fake{"die", func(context.Context) (deskhand.Result, error) {
 			return deskhand.Result{}, deskhand.Errorf("fake", deskhand.Unavailable, "the sandbox is gone")
 		}},
+		// crash ends its computer under its own feet.
+		fake{"crash", func(context.Context) (deskhand.Result, error) {
+			comp.crash()
+			return deskhand.Result{}, deskhand.Errorf("fake", deskhand.Unavailable, "the sandbox is gone")
+		}},
+		fake{"gate", func(context.Context) (deskhand.Result, error) {
+			<-c.Gate
+			return deskhand.Text("done"), nil
+		}},
+		screen{},
 		fake{"panic", func(context.Context) (deskhand.Result, error) { panic("a defect") }},
 	)
 	if err != nil {
@@ -112,6 +127,9 @@ func (c *Computers) Up(ctx context.Context, _ deskhand.Task) (engine.Computer, e
 	comp.tools = set
 	c.Open.Add(1)
 	c.Made.Add(1)
+	if c.Stillborn {
+		comp.crash()
+	}
 	return comp, nil
 }
 
@@ -120,6 +138,9 @@ type computer struct {
 	tools *tool.Set
 	gone  chan struct{}
 	once  sync.Once
+
+	crashed chan struct{}
+	crash1  sync.Once
 
 	mu      sync.Mutex
 	notices []string
@@ -134,6 +155,14 @@ func (c *computer) Notices() []string {
 	c.notices = nil
 	return out
 }
+
+// Gone implements engine.Mortal.
+func (c *computer) Gone() <-chan struct{} { return c.crashed }
+
+// Survived implements engine.Survivor.
+func (c *computer) Survived() bool { return c.world.Same }
+
+func (c *computer) crash() { c.crash1.Do(func() { close(c.crashed) }) }
 
 func (c *computer) Close() error {
 	c.once.Do(func() {
@@ -154,3 +183,21 @@ func (f fake) Spec() tool.Spec {
 }
 
 func (f fake) Run(ctx context.Context, _ deskhand.Call) (deskhand.Result, error) { return f.run(ctx) }
+
+// picture is what a screen shows.
+var picture = []byte("a picture")
+
+// screen is a tool that can be looked at.
+type screen struct{}
+
+func (screen) Spec() tool.Spec {
+	return tool.Spec{Name: "screen", Entry: json.RawMessage(`{"name":"screen"}`)}
+}
+
+func (screen) Run(context.Context, deskhand.Call) (deskhand.Result, error) {
+	return deskhand.Text("ok"), nil
+}
+
+func (screen) Observe(context.Context) ([]deskhand.Content, error) {
+	return []deskhand.Content{{Image: deskhand.NewImage("image/png", deskhand.Size{W: 1, H: 1}, picture)}}, nil
+}

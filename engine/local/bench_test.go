@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 
 	"github.com/deskhand/deskhand"
@@ -14,7 +15,7 @@ import (
 // BenchmarkTurn measures what the runtime adds to a turn of one call: the loop,
 // the journal on disk and a watcher.
 func BenchmarkTurn(b *testing.B) {
-	const turns = 100
+	const turns = 1000
 	st, err := sqlite.Open(b.Context(), b.TempDir())
 	if err != nil {
 		b.Fatal(err)
@@ -35,6 +36,7 @@ func BenchmarkTurn(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer e.Close()
+	var peak uint64
 	for b.Loop() {
 		task, err := e.Start(b.Context(), deskhand.Task{Text: "do it", Permission: "trust"})
 		if err != nil {
@@ -44,8 +46,14 @@ func BenchmarkTurn(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for range events {
+		var m runtime.MemStats
+		for ev := range events {
+			if ev.Kind == deskhand.KindTurnStarted && ev.Seq%100 < 6 {
+				runtime.ReadMemStats(&m)
+				peak = max(peak, m.HeapInuse+m.StackInuse)
+			}
 		}
 	}
+	b.ReportMetric(float64(peak)/(1<<20), "MB-peak")
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*turns), "µs/turn")
 }

@@ -76,7 +76,13 @@ const (
 	drainLimit  = time.Second            // how long Close lets watchers read what is left
 	watchPoll   = 200 * time.Millisecond // how often a watcher looks for events of other processes
 	maxDeltas   = 256                    // per watcher; older ones are dropped
-	endingLimit = 10 * time.Second       // for one write while a task ends
+	endingLimit = 30 * time.Second       // for one write while a task ends
+
+	requestPoll  = 200 * time.Millisecond // how often a drive looks for requests of other processes
+	settlePoll   = 20 * time.Millisecond  // how often who asked something looks whether it is so
+	requestLimit = 15 * time.Second       // for what was asked of another process
+	lookLimit    = 10 * time.Second       // for a look at a new computer's screen
+	maxLost      = 3                      // computers lost in a row, without a turn in between, that end a task
 )
 
 // Engine drives tasks. See engine.Engine.
@@ -90,20 +96,19 @@ type Engine struct {
 	mu     sync.Mutex
 	closed bool
 	drives map[deskhand.TaskID]*drive
-	parked map[deskhand.TaskID]*computer // of tasks that wait, or are kept
 }
 
 var _ engine.Engine = (*Engine)(nil)
 
 // New returns an engine. Tasks that a dead process was driving are recorded as
-// failed, since nothing of their computers is left.
+// failed; Resume goes on with them.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	e := &Engine{
 		cfg: cfg.withDefaults(), hub: newHub(), quit: make(chan struct{}),
-		drives: map[deskhand.TaskID]*drive{}, parked: map[deskhand.TaskID]*computer{},
+		drives: map[deskhand.TaskID]*drive{},
 	}
 	return e, e.recover(ctx)
 }
@@ -113,13 +118,14 @@ func (e *Engine) recover(ctx context.Context) error {
 	tasks, err := e.cfg.Store.List(ctx, 0)
 	for _, t := range tasks {
 		if t.Status == deskhand.Running || t.Status == deskhand.Queued {
-			err = errors.Join(err, e.bury(ctx, t.ID))
+			err = errors.Join(err, e.find(ctx, t.ID))
 		}
 	}
 	return err
 }
 
-func (e *Engine) bury(ctx context.Context, id deskhand.TaskID) error {
+// find looks whether anybody drives the task, and buries it when nobody does.
+func (e *Engine) find(ctx context.Context, id deskhand.TaskID) error {
 	release, err := e.cfg.Store.Lease(ctx, id)
 	if deskhand.CodeOf(err) == deskhand.Conflict {
 		return nil // somebody is driving it
@@ -131,8 +137,21 @@ func (e *Engine) bury(ctx context.Context, id deskhand.TaskID) error {
 	if err != nil || t.Status != deskhand.Running && t.Status != deskhand.Queued {
 		return err
 	}
+	return e.bury(ctx, t)
+}
+
+// bury records how a task stands whose process has died. The caller has its
+// lease. When the model had said its last word, the task is done.
+func (e *Engine) bury(ctx context.Context, t deskhand.Task) error {
+	st, err := agent.Fold(e.cfg.Store.Events(ctx, t.ID, 0))
+	if err != nil {
+		return err
+	}
+	if len(st.Task.Criteria) == 0 && st.Final() {
+		return e.status(ctx, t.ID, t.Status, agent.Outcome{Status: deskhand.Done, Result: st.Result})
+	}
 	return e.status(ctx, t.ID, t.Status, agent.Outcome{
-		Status: deskhand.Failed, Reason: "The program that drove this task ended before the task did.",
+		Status: deskhand.Failed, Reason: "The program that drove this task ended before the task did. deskhand task resume " + string(t.ID) + " goes on with it.",
 	})
 }
 
@@ -153,21 +172,21 @@ func (e *Engine) Start(ctx context.Context, t deskhand.Task) (deskhand.Task, err
 	}
 	_, err = e.journal().Append(ctx,
 		e.event(t.ID, deskhand.KindTaskCreated, deskhand.TaskCreated{Task: t, System: agent.System(t.System)}),
-		e.event(t.ID, deskhand.KindHumanMessage, deskhand.HumanMessage{Text: t.Text}))
+		e.event(t.ID, deskhand.KindHumanMessage, deskhand.HumanMessage{Text: t.Text}),
+		e.event(t.ID, deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Queued, To: deskhand.Running}))
 	if err == nil {
 		t, err = e.cfg.Store.Get(ctx, string(t.ID))
 	}
 	if err != nil {
 		d.cancel(err)
-		e.end(d, nil)
+		e.end(d)
 		return t, err
 	}
-	go d.run(driving, t)
+	go d.run(driving, 0)
 	return t, nil
 }
 
 // begin makes room for a drive; end gives it back and says so to whoever waits.
-// What ran it goes to parked when the computer is to stay.
 func (e *Engine) begin(d *drive) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -178,76 +197,22 @@ func (e *Engine) begin(d *drive) error {
 	return nil
 }
 
-func (e *Engine) end(d *drive, kept *computer) {
+func (e *Engine) end(d *drive) {
 	e.mu.Lock()
 	delete(e.drives, d.id)
-	if kept != nil {
-		e.parked[d.id] = kept
-	}
 	e.mu.Unlock()
 	d.release()
 	close(d.done)
 	e.hub.forget(d.id)
 }
 
+// Drives reports whether this engine drives the task, or rests with it.
+func (e *Engine) Drives(id deskhand.TaskID) bool { return e.driving(id) != nil }
+
 func (e *Engine) driving(id deskhand.TaskID) *drive {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.drives[id]
-}
-
-func (e *Engine) unpark(id deskhand.TaskID) *computer {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	c := e.parked[id]
-	delete(e.parked, id)
-	return c
-}
-
-// Stop implements engine.Engine.
-func (e *Engine) Stop(ctx context.Context, id deskhand.TaskID, reason string) error {
-	t, err := e.cfg.Store.Get(ctx, string(id))
-	if err != nil {
-		return err
-	}
-	if d := e.driving(t.ID); d != nil {
-		d.cancel(stopError(reason))
-		select {
-		case <-d.done:
-		case <-ctx.Done():
-			return deskhand.Errorf("engine: stop", deskhand.Unavailable, "task %s has not stopped yet: %w", t.ID, context.Cause(ctx))
-		}
-	}
-	err = e.settle(ctx, t.ID, reason)
-	if c := e.unpark(t.ID); c != nil {
-		err = errors.Join(err, c.close())
-	}
-	return err
-}
-
-// settle ends a task that nobody drives: parked, or left by a dead process.
-func (e *Engine) settle(ctx context.Context, id deskhand.TaskID, reason string) error {
-	t, err := e.cfg.Store.Get(ctx, string(id))
-	if err != nil || t.Status.Ended() {
-		return err
-	}
-	release, err := e.cfg.Store.Lease(ctx, id)
-	if err != nil {
-		return err
-	}
-	defer release()
-	over, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	cancel(stopError(reason))
-	st, err := agent.Fold(e.cfg.Store.Events(ctx, id, 0))
-	if err != nil {
-		return err
-	}
-	out, err := e.agent(t, nil, nil, nil).Turn(over, st) // answers what is open, and does nothing else
-	if err != nil {
-		return err
-	}
-	defer e.hub.forget(id)
-	return e.status(ctx, id, t.Status, out)
 }
 
 // Close implements engine.Engine.
@@ -260,21 +225,13 @@ func (e *Engine) Close() error {
 	}
 	e.mu.Unlock()
 	for _, d := range drives {
-		d.cancel(stopError("deskhand was shut down."))
+		d.cancel(errShutdown)
 	}
 	for _, d := range drives {
 		<-d.done
 	}
-	e.mu.Lock()
-	parked := e.parked
-	e.parked = map[deskhand.TaskID]*computer{}
-	e.mu.Unlock()
-	var err error
-	for _, c := range parked {
-		err = errors.Join(err, c.close())
-	}
 	e.drain()
-	return err
+	return nil
 }
 
 // drain lets watchers read what is left, for a while, and ends them.
@@ -299,11 +256,4 @@ func (e *Engine) drain() {
 	}
 	close(e.quit)
 	<-gone
-}
-
-func stopError(reason string) error {
-	if reason == "" {
-		reason = "The task was stopped."
-	}
-	return errors.New(reason)
 }

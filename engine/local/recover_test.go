@@ -34,7 +34,7 @@ func create(t *testing.T, st store.Store, statuses ...deskhand.Status) deskhand.
 	return id
 }
 
-func statusOf(t *testing.T, st store.Store, id deskhand.TaskID) deskhand.Status {
+func statusOf(t testing.TB, st store.Store, id deskhand.TaskID) deskhand.Status {
 	t.Helper()
 	got, err := st.Get(t.Context(), string(id))
 	if err != nil {
@@ -141,7 +141,7 @@ func TestJournalLost(t *testing.T) {
 		st := openStore(t, t.TempDir())
 		w := enginetest.World{Computers: new(enginetest.Computers), Model: enginetest.Turns(enginetest.Ask("act"), enginetest.Say("done"))}
 		f := &faulty{Store: st}
-		f.after.Store(2 + n) // creation, and n more
+		f.after.Store(3 + n) // creation, and n more
 		runToEnd(t, newEngine(t, f, w))
 		if got := w.Computers.Open.Load(); got != 0 {
 			t.Errorf("after %d events %d computers are up", n, got)

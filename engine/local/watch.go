@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,12 +22,18 @@ func newHub() *hub {
 	return &hub{watchers: map[deskhand.TaskID]map[*watcher]struct{}{}, last: map[deskhand.TaskID]int64{}}
 }
 
-// notify says that there is more to read, up to seq.
-func (h *hub) notify(task deskhand.TaskID, seq int64) {
+// notify says that there is more to read: events of one task.
+func (h *hub) notify(events []deskhand.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.last[task] = max(h.last[task], seq)
-	h.wake(task)
+	last := events[len(events)-1]
+	h.last[last.Task] = max(h.last[last.Task], last.Seq)
+	h.wake(last.Task, slices.ContainsFunc(events, asks))
+}
+
+// asks reports whether somebody other than the driver wrote e, for it to act on.
+func asks(e deskhand.Event) bool {
+	return e.Kind == deskhand.KindHumanAsked || e.Kind == deskhand.KindHumanMessage || e.Kind == deskhand.KindApprovalDecided
 }
 
 // forget says that nobody here drives the task any more.
@@ -34,12 +41,14 @@ func (h *hub) forget(task deskhand.TaskID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.last, task)
-	h.wake(task)
+	h.wake(task, false)
 }
 
-func (h *hub) wake(task deskhand.TaskID) {
+func (h *hub) wake(task deskhand.TaskID, asked bool) {
 	for w := range h.watchers[task] {
-		w.poke()
+		if asked || !w.deaf {
+			w.poke()
+		}
 	}
 }
 
@@ -48,6 +57,9 @@ func (h *hub) delta(e deskhand.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.watchers[e.Task] {
+		if w.deaf {
+			continue
+		}
 		if len(w.deltas) == maxDeltas {
 			w.deltas = w.deltas[1:]
 		}
@@ -94,6 +106,7 @@ type watcher struct {
 	out    chan deskhand.Event
 	wake   chan struct{} // holds one
 	deltas []tagged      // guarded by the hub's mutex
+	deaf   bool          // it hears of requests only
 
 	last   int64           // seq of the last stored event sent
 	reply  int64           // seq of the last whole reply sent; deltas from before it are stale

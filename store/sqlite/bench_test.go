@@ -78,3 +78,14 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkWitness measures what finding lost events costs an append.
+func BenchmarkWitness(b *testing.B) {
+	s := setup(b)
+	id := create(b, s)
+	n := int64(0)
+	median(b, func() {
+		n++
+		s.witness(id, n)
+	})
+}

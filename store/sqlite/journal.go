@@ -79,7 +79,11 @@ func (s *Store) append(ctx context.Context, events []deskhand.Event) ([]deskhand
 		h.seq, string(h.hash), glance, time.Now().UnixNano(), string(events[0].Task)); err != nil {
 		return nil, err
 	}
-	return out, tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return nil, err
+	}
+	s.witness(events[0].Task, h.seq)
+	return out, nil
 }
 
 // loadHead returns where the journal of first's task stands, and begins it
@@ -152,17 +156,20 @@ func blobsIn(data []byte) []deskhand.Hash {
 // Events implements store.Journal.
 func (s *Store) Events(ctx context.Context, task deskhand.TaskID, after int64) iter.Seq2[deskhand.Event, error] {
 	return func(yield func(deskhand.Event, error) bool) {
-		if err := s.known(ctx, task); err != nil {
+		// Who polls mostly finds nothing new; that costs one look.
+		last, err := s.lastSeq(ctx, task)
+		if err != nil {
 			yield(deskhand.Event{}, err)
 			return
 		}
-		for {
+		for after < last {
 			page, err := s.page(ctx, task, after)
 			if err != nil {
 				yield(deskhand.Event{}, explain("read", s.dir, err))
 				return
 			}
 			if len(page) == 0 {
+				yield(deskhand.Event{}, deskhand.Errorf("store: read", deskhand.Conflict, "event %d of task %s is missing", after+1, task))
 				return
 			}
 			for _, body := range page {
@@ -176,13 +183,13 @@ func (s *Store) Events(ctx context.Context, task deskhand.TaskID, after int64) i
 	}
 }
 
-func (s *Store) known(ctx context.Context, task deskhand.TaskID) error {
-	var one int
-	err := s.read.QueryRowContext(ctx, `SELECT 1 FROM tasks WHERE id = ?`, string(task)).Scan(&one)
+// lastSeq returns the number of a task's last event. NotFound.
+func (s *Store) lastSeq(ctx context.Context, task deskhand.TaskID) (last int64, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT seq FROM tasks WHERE id = ?`, string(task)).Scan(&last)
 	if errors.Is(err, sql.ErrNoRows) {
-		return notFound("read", string(task))
+		return 0, notFound("read", string(task))
 	}
-	return explain("read", s.dir, err)
+	return last, explain("read", s.dir, err)
 }
 
 // page returns the bodies of the next events after seq. A gap is a Conflict.

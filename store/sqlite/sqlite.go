@@ -4,6 +4,7 @@
 //	deskhand.db          tasks, events (hash-chained), which task names which blob
 //	blobs/ab/cdef…       one file per image, written and synced before the event that names it
 //	leases/ID            locked by the process that drives the task ID
+//	heads/ID             number of the task's last event, to find what a damaged database lost
 //
 // Any number of processes may use one directory. Every write is one short
 // IMMEDIATE transaction that is synced before it counts; a lease is a lock on a
@@ -35,7 +36,7 @@ import (
 const (
 	fileName    = "deskhand.db"
 	busyTimeout = 10 * time.Second // how long a write waits for another process's write
-	readers     = 4                // idle connections kept for reading
+	readers     = 4                // connections for reading
 )
 
 //go:embed migrations/*.sql
@@ -46,6 +47,8 @@ type Store struct {
 	dir   string
 	write *sql.DB // one connection, IMMEDIATE transactions
 	read  *sql.DB // query_only
+
+	damage []string // found when it was opened
 }
 
 var _ store.Store = (*Store)(nil)
@@ -55,7 +58,7 @@ var _ store.Store = (*Store)(nil)
 // the database is damaged.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	s := &Store{dir: dir}
-	for _, d := range []string{dir, s.path("blobs"), s.path("leases")} {
+	for _, d := range []string{dir, s.path("blobs"), s.path("leases"), s.path("heads")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, explain("open", dir, err)
 		}
@@ -65,6 +68,10 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	}
 	if err := s.migrate(ctx); err != nil {
 		_ = s.Close() // why it could not be migrated says more
+		return nil, explain("open", dir, err)
+	}
+	if err := s.heal(ctx); err != nil {
+		_ = s.Close()
 		return nil, explain("open", dir, err)
 	}
 	return s, nil
@@ -93,6 +100,7 @@ func (s *Store) connect() error {
 	if s.read, err = sql.Open("sqlite", s.dsn(url.Values{"_pragma": {"query_only(1)"}})); err != nil {
 		return errors.Join(err, s.write.Close())
 	}
+	s.read.SetMaxOpenConns(readers) // opening one costs more than waiting for one
 	s.read.SetMaxIdleConns(readers)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -65,7 +66,7 @@ func (s *Store) tasks(ctx context.Context, query string, args ...any) ([]deskhan
 // Remove implements store.Tasks. What it deleted is overwritten in the database
 // and gone from its log when it returns.
 func (s *Store) Remove(ctx context.Context, id deskhand.TaskID) error {
-	if err := s.known(ctx, id); err != nil {
+	if _, err := s.lastSeq(ctx, id); err != nil {
 		return err
 	}
 	release, err := s.Lease(ctx, id)
@@ -73,6 +74,9 @@ func (s *Store) Remove(ctx context.Context, id deskhand.TaskID) error {
 		return err
 	}
 	defer release()
+	if err := os.Remove(s.headPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return explain("remove", s.dir, err)
+	}
 	if err := s.remove(ctx, id); err != nil {
 		return explain("remove", s.dir, err)
 	}
