@@ -43,7 +43,7 @@ var allow = map[string]string{
 	"transcript": "", // reads events; the terminal, the page and later the server show what it folds
 
 	// The short way in for Go programs: it assembles what cmd assembles.
-	"runner": "agent desktop engine engine/local machine model sandbox store/sqlite tool tool/bash tool/computer tool/editor",
+	"runner": "desktop engine engine/local machine model sandbox store/sqlite tool tool/bash tool/computer tool/editor",
 
 	"demo":       "",
 	"bench":      "*", // measures every layer beside its peers

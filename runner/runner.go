@@ -14,7 +14,6 @@ import (
 	"os"
 
 	"github.com/deskhand/deskhand"
-	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/desktop"
 	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/engine/local"
@@ -52,9 +51,9 @@ type Config struct {
 	// task waits, in the journal. ctx is that of Run. An error leaves the task
 	// waiting and is returned by Run. Default: the answer is no.
 	Approve func(ctx context.Context, t deskhand.Task, q deskhand.ApprovalAsked) (deskhand.Decision, error)
-	// Check looks at what is there after the model said that it is done, item by
-	// item; a task of which one fails goes back to the model once. Default: nobody looks.
-	Check func(ctx context.Context, c engine.Computer, t deskhand.Task) ([]deskhand.Checked, error)
+	// Check looks at the task's Criteria after the model said that it is done; a
+	// task of which one is not so goes back to the model once. Default: nobody looks.
+	Check local.Check
 
 	// Event gets every event of a task as it happens, in order, also the
 	// model.delta that are stored nowhere. Run waits for it. Default: nobody watches.
@@ -109,18 +108,13 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 	if r.store, err = sqlite.Open(ctx, r.cfg.Dir); err != nil {
 		return nil, errors.Join(deskhand.E(op, "", err), r.Close())
 	}
-	cfg := local.Config{
-		Store: r.store, Computers: computers{r.cfg}, Model: r.model,
+	r.engine, err = local.New(ctx, local.Config{
+		Store: r.store, Computers: computers{r.cfg}, Model: r.model, Check: c.Check,
 		Gate: func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict {
 			return func(call deskhand.Call) deskhand.Verdict { return c.Gate(t, call) }
 		},
-	}
-	if c.Check != nil {
-		cfg.Check = func(ctx context.Context, on engine.Computer, t deskhand.Task, _ agent.Ask) ([]deskhand.Checked, error) {
-			return c.Check(ctx, on, t)
-		}
-	}
-	if r.engine, err = local.New(ctx, cfg); err != nil {
+	})
+	if err != nil {
 		return nil, errors.Join(deskhand.E(op, "", err), r.Close())
 	}
 	return r, nil

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/desktop"
 	"github.com/deskhand/deskhand/desktop/fake"
 	"github.com/deskhand/deskhand/engine"
@@ -67,7 +68,7 @@ func Example() {
 	fmt.Println(task.Status, task.Result, err)
 	fmt.Printf("%q\n", screen.Typed())
 	// Output:
-	// Something is to be typed. May it type {"text": "15 degrees\n"}?
+	// Something is to be typed. May it type {"text":"15 degrees\n"}?
 	// done It is written. <nil>
 	// "15 degrees\n"
 }
@@ -178,7 +179,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	looks := 0
 	r, _ := open(t, "-- model --\nDone.\n-- expect --\ncontains \"It is not there.\"\n-- model --\nNow it is.\n", runner.Config{
-		Check: func(_ context.Context, on engine.Computer, task deskhand.Task) ([]deskhand.Checked, error) {
+		Check: func(_ context.Context, on engine.Computer, task deskhand.Task, _ agent.Ask) ([]deskhand.Checked, error) {
 			if on == nil || task.Text != "make it" {
 				t.Errorf("looks at %v for %q", on, task.Text)
 			}
@@ -189,7 +190,7 @@ func TestCheck(t *testing.T) {
 			return []deskhand.Checked{{Finding: deskhand.Verified, Evidence: "It is there."}}, nil
 		},
 	})
-	task, err := r.Run(t.Context(), deskhand.Task{Text: "make it"})
+	task, err := r.Run(t.Context(), deskhand.Task{Text: "make it", Criteria: []deskhand.Criterion{{Kind: "there", Want: "it"}}})
 	if err != nil || task.Status != deskhand.Done || task.Finding != deskhand.Verified || looks != 2 {
 		t.Errorf("%s, %s, %v after %d looks", task.Status, task.Finding, err, looks)
 	}

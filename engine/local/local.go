@@ -24,6 +24,11 @@ import (
 	"github.com/deskhand/deskhand/store"
 )
 
+// Check looks at a task's criteria on its computer, from outside the model's
+// claim, and answers each. Where it wants a model's opinion it asks for one,
+// which counts to the task's budget.
+type Check func(ctx context.Context, c engine.Computer, t deskhand.Task, ask agent.Ask) ([]deskhand.Checked, error)
+
 // Config is what an Engine is made of.
 type Config struct {
 	Store     store.Store      // required; stays open after Close
@@ -39,7 +44,7 @@ type Config struct {
 
 	// Check looks at a task's criteria on its computer; see agent.Agent.Check.
 	// Default: nothing can look.
-	Check func(ctx context.Context, c engine.Computer, t deskhand.Task, ask agent.Ask) ([]deskhand.Checked, error)
+	Check Check
 
 	Retry model.RetryConfig // how failed requests are repeated. Default: model.RetryConfig's
 	Keep  bool              // leave the computers of ended tasks up until Stop or Close. Default: false
