@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/deskhand/deskhand/internal/guestapi"
+	"github.com/deskhand/deskhand/internal/overlay"
 	"github.com/deskhand/deskhand/sandbox/host"
 )
 
@@ -39,7 +40,8 @@ type Settings struct {
 type OpenDisplay func(stack json.RawMessage, log *slog.Logger) (Display, error)
 
 // Main is the guest as a program: "deskhand guest" and, for itself, "deskhand
-// guest keep …". args are those after "guest". It returns the exit status.
+// guest keep …"; on the host, before the walls, "deskhand guest layer …" lays
+// layers over folders. args are those after "guest". It returns the exit status.
 //
 // Call it from the main goroutine. It makes the process untraceable for
 // programs of the same user (not dumpable, so that neither ptrace nor
@@ -48,6 +50,9 @@ type OpenDisplay func(stack json.RawMessage, log *slog.Logger) (Display, error)
 func Main(args []string, stdin io.Reader, stderr io.Writer, display OpenDisplay) int {
 	if len(args) > 0 && args[0] == keepArg {
 		return host.Keep(args[1:])
+	}
+	if len(args) > 0 && args[0] == overlay.Arg {
+		return overlay.Main(args[1:], stderr)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if len(args) > 0 {

@@ -22,6 +22,7 @@ import (
 	"github.com/deskhand/deskhand/desktop"
 	desktopremote "github.com/deskhand/deskhand/desktop/remote"
 	"github.com/deskhand/deskhand/internal/guestapi"
+	"github.com/deskhand/deskhand/internal/overlay"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/bwrap"
 	"github.com/deskhand/deskhand/sandbox/egress"
@@ -66,9 +67,10 @@ type Config struct {
 	// Keep leaves the private home and the logs in Dir after Close. Default: they are removed.
 	Keep bool
 
-	Binds   []bwrap.Bind // host folders visible inside; default: none. None sees everything anyway
-	Locale  string       // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
-	Environ []string     // the host's environment, of which the locale, TZ and TERM are used; default: none of it
+	Binds   []bwrap.Bind    // host folders visible inside; default: none. None sees everything anyway
+	Layers  []overlay.Layer // of folders that Binds shares for review; default: none
+	Locale  string          // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
+	Environ []string        // the host's environment, of which the locale, TZ and TERM are used; default: none of it
 
 	// Network is the way out, a proxy over what its Judge allows. Needs Bwrap.
 	// Default: none, not even a proxy.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/guestapi"
+	"github.com/deskhand/deskhand/internal/overlay"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/remote"
 )
@@ -37,19 +38,20 @@ const (
 // Config says what the sandbox is given. The zero value is usable by a binary
 // that has a "guest" subcommand.
 type Config struct {
-	Binary  string    // the program that is the guest, called with Args; default: this program's own file
-	Args    []string  // its arguments; default: guest
-	Home    string    // host directory that is the home inside, writable; default: an empty one that is gone afterwards
-	Logs    string    // host directory for logs at Logs inside, writable; default: an empty one that is gone afterwards
-	Binds   []Bind    // further host directories and files; default: none
-	Stack   any       // of the display stack, handed to the guest as JSON; default: no display
-	Environ []string  // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
-	Env     []string  // added to the environment inside, as NAME=value; default: none
-	Limits  Limits    // of what runs inside; default: see there
-	Mounts  bool      // let programs mount in namespaces of their own, as WebKit's inner walls do; default: refused
-	Proxy   string    // HOST:PORT inside where programs will find a proxy; they are configured for it; default: none
-	Log     io.Writer // gets what the guest and bubblewrap say until Close returns; default: nowhere
-	Dir     string    // where the guest's socket is made before it loses its path; default: os.TempDir()
+	Binary  string          // the program that is the guest, called with Args; default: this program's own file
+	Args    []string        // its arguments; default: guest
+	Home    string          // host directory that is the home inside, writable; default: an empty one that is gone afterwards
+	Logs    string          // host directory for logs at Logs inside, writable; default: an empty one that is gone afterwards
+	Binds   []Bind          // further host directories and files; default: none
+	Layers  []overlay.Layer // mounted before the walls are built, so that Binds may name what is merged; default: none
+	Stack   any             // of the display stack, handed to the guest as JSON; default: no display
+	Environ []string        // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
+	Env     []string        // added to the environment inside, as NAME=value; default: none
+	Limits  Limits          // of what runs inside; default: see there
+	Mounts  bool            // let programs mount in namespaces of their own, as WebKit's inner walls do; default: refused
+	Proxy   string          // HOST:PORT inside where programs will find a proxy; they are configured for it; default: none
+	Log     io.Writer       // gets what the guest and bubblewrap say until Close returns; default: nowhere
+	Dir     string          // where the guest's socket is made before it loses its path; default: os.TempDir()
 
 	StartLimit time.Duration // default: see remote.LaunchConfig
 	StopLimit  time.Duration // default: see remote.LaunchConfig
@@ -93,8 +95,14 @@ func Start(ctx context.Context, c Config) (*Sandbox, error) {
 		Limits guestapi.Limits `json:"limits"`
 		Stack  any             `json:"stack,omitempty"`
 	}{Home, c.Limits.perProcess(unbounded), c.Stack}
+	argv := append(append([]string{program}, w.args...), append([]string{"--", Binary}, c.Args...)...)
+	if len(c.Layers) > 0 {
+		if argv, err = w.layered(c, argv); err != nil {
+			return nil, deskhand.E(op, "", err)
+		}
+	}
 	launch := remote.LaunchConfig{
-		Argv: append(append([]string{program}, w.args...), append([]string{"--", Binary}, c.Args...)...), Files: w.files,
+		Argv: argv, Files: w.files, Mounts: len(c.Layers) > 0,
 		Guest: settings, Dir: c.Dir, Log: c.Log, Explain: explain, StartLimit: c.StartLimit, StopLimit: c.StopLimit,
 	}
 	if group != nil {
@@ -186,6 +194,28 @@ func (w *walls) hand(content string) (fd string, ok bool) {
 	return fmt.Sprint(firstFile + len(w.files) - 1), true
 }
 
+// layered returns the arguments of the companion that mounts the layers and
+// then becomes argv.
+func (w *walls) layered(c Config, argv []string) ([]string, error) {
+	order, err := overlay.Order(c.Layers, argv)
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	fd, ok := w.hand(string(order))
+	if !ok {
+		return nil, errors.Join(w.err, w.close())
+	}
+	return append(append([]string{c.Binary}, c.Args...), overlay.Arg, fd), nil
+}
+
+func (w *walls) close() error {
+	var errs []error
+	for _, f := range w.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // wallsOf returns the walls that c asks for. Later arguments lie over earlier
 // ones, so that the order is the meaning.
 func wallsOf(c Config) (*walls, error) {
@@ -205,10 +235,7 @@ func wallsOf(c Config) (*walls, error) {
 	// What was made along the way on the root's own file system is finished.
 	w.add("--remount-ro", "/", "--chdir", Home)
 	if w.err != nil {
-		for _, f := range w.files {
-			_ = f.Close()
-		}
-		return nil, deskhand.Errorf("", deskhand.Internal, "the sandbox's own files cannot be made: %w", w.err)
+		return nil, deskhand.Errorf("", deskhand.Internal, "the sandbox's own files cannot be made: %w", errors.Join(w.err, w.close()))
 	}
 	return w, nil
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/overlay"
 	"github.com/deskhand/deskhand/internal/procfs"
 )
 
@@ -58,6 +59,9 @@ func startChild(c LaunchConfig, listener *os.File) (*child, error) {
 		// walls ask the kernel for SIGKILL themselves.
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM},
 		WaitDelay:   endWait,
+	}
+	if c.Mounts {
+		overlay.Attributes(ch.cmd.SysProcAttr)
 	}
 	started := make(chan error, 1)
 	go func() {

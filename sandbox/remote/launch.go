@@ -26,8 +26,13 @@ type LaunchConfig struct {
 	Guest any        // the guest's settings, sent as JSON; default: {}
 	Group Group      // in which Argv runs; closed once everything has ended, also when Launch fails; default: none
 	Walls sandbox.Walls
-	Dir   string    // where the socket is made, in a private directory that is gone once the guest answers; default: os.TempDir()
-	Log   io.Writer // gets what Argv writes to standard error until Close returns; default: nowhere
+
+	// Mounts starts Argv in a namespace of its own in which it may mount, as
+	// the root of nothing but that. Default: in this process's namespaces.
+	Mounts bool
+
+	Dir string    // where the socket is made, in a private directory that is gone once the guest answers; default: os.TempDir()
+	Log io.Writer // gets what Argv writes to standard error until Close returns; default: nowhere
 
 	// Explain turns the end of standard error, and how Argv ended, into a
 	// sentence that says what is missing and how to mend it. Default: a quote.

@@ -1,0 +1,388 @@
+package folder
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/overlay"
+)
+
+// Changes returns what the task changed, by path. Of an overlay only what was
+// written is read. unlocked are the protected names that may be applied.
+// Unavailable, Conflict (another folder is in its place), Canceled.
+func (l *Layer) Changes(ctx context.Context, unlocked []string) ([]Change, error) {
+	lower, err := l.lower()
+	if err != nil {
+		return nil, err
+	}
+	defer lower.Close()
+	upper, err := openTree(filepath.Join(l.dir, upperDir))
+	if err != nil {
+		return nil, deskhand.E("", deskhand.Unavailable, err)
+	}
+	defer upper.Close()
+	known, err := l.known()
+	if err != nil {
+		return nil, deskhand.E("", deskhand.Internal, err)
+	}
+	s := &scan{ctx: ctx, layer: l, guard: guard{unlocked}, known: known}
+	if err := s.folder(".", upper.fd, lower.fd); err != nil {
+		return nil, deskhand.Errorf("", deskhand.Unavailable, "the changes to %q cannot be read: %w", l.meta.Folder, err)
+	}
+	s.moves(upper, lower)
+	slices.SortFunc(s.changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(order[a.Kind], order[b.Kind]))
+	})
+	return s.changes, nil
+}
+
+// order puts a deletion before what takes its place.
+var order = map[deskhand.ChangeKind]int{deskhand.Deleted: -1}
+
+// scan is one walk over a layer.
+type scan struct {
+	ctx     context.Context
+	layer   *Layer
+	guard   guard
+	known   map[string]identity
+	changes []Change
+}
+
+// none is the descriptor of a folder that is not there.
+const none = -1
+
+// folder compares two open folders of the same path.
+func (s *scan) folder(rel string, upper, lower int) error {
+	if err := s.ctx.Err(); err != nil {
+		return deskhand.E("", deskhand.Canceled, err)
+	}
+	names, err := namesIn(upper)
+	if err != nil {
+		return err
+	}
+	bare := isBare(upper, lower)
+	for _, name := range names {
+		if err := s.entry(path.Join(rel, name), name, upper, lower, bare); err != nil {
+			return err
+		}
+	}
+	if lower == none || s.layer.meta.Kind == Overlay && !overlay.Opaque(upper) {
+		return nil // what is not in the layer is as it was
+	}
+	below, err := namesIn(lower)
+	if err != nil {
+		return err
+	}
+	there := make(map[string]bool, len(names))
+	for _, name := range names {
+		there[name] = true
+	}
+	for _, name := range below {
+		if !there[name] {
+			if err := s.deleted(path.Join(rel, name), name, lower, bare); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isBare reports whether git would take the folder for a bare repository.
+func isBare(folders ...int) bool {
+	for _, name := range []string{"HEAD", "objects", "refs"} {
+		if !slices.ContainsFunc(folders, func(fd int) bool {
+			if fd == none {
+				return false
+			}
+			st, err := statAt(fd, name)
+			return err == nil && st.Mode&unix.S_IFMT != unix.S_IFCHR
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// entry compares one name.
+func (s *scan) entry(rel, name string, upper, lower int, bare bool) error {
+	up, err := statAt(upper, name)
+	if errors.Is(err, unix.ENOENT) {
+		return nil // a running task removed it
+	} else if err != nil {
+		return err
+	}
+	var low unix.Stat_t
+	there := false
+	if lower != none {
+		low, err = statAt(lower, name)
+		there = err == nil
+	}
+	if s.layer.meta.Kind == Overlay && overlay.Whiteout(&up) {
+		if !there {
+			return nil
+		}
+		return s.deleted(rel, name, lower, bare)
+	}
+	same := there && up.Mode&unix.S_IFMT == low.Mode&unix.S_IFMT
+	if there && !same {
+		if err := s.deleted(rel, name, lower, bare); err != nil {
+			return err
+		}
+	}
+	c := Change{
+		Path: rel, Kind: deskhand.Added, Type: typeOf(up), Size: up.Size, Mode: fs.FileMode(up.Mode & 0o777), WasAnotherType: there && !same,
+	}
+	if same {
+		c.Kind, c.OldSize, c.OldMode, c.before, c.was = deskhand.Changed, low.Size, fs.FileMode(low.Mode&0o777), identityOf(low), typeOf(low)
+	}
+	s.refuse(&c, up, name, bare)
+	if c.Type == fs.ModeDir {
+		return s.subfolder(c, name, upper, lower, same)
+	}
+	c.Target, err = target(upper, name, c.Type)
+	if err != nil {
+		return err
+	}
+	if same {
+		equal, err := s.equal(c, name, upper, lower, up, low)
+		if err != nil || equal {
+			return err
+		}
+		s.foreign(&c, rel, low)
+	} else if !there && c.Type == 0 && s.copiedUp(upper, name) {
+		c.Refused, c.Conflict = whyGone, true
+	}
+	s.changes = append(s.changes, c)
+	return nil
+}
+
+// subfolder notes what became of a folder itself, then of what is in it.
+func (s *scan) subfolder(c Change, name string, upper, lower int, same bool) error {
+	up, err := openAt(upper, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(up)
+	low := none
+	if same {
+		if low, err = openAt(lower, name, unix.O_RDONLY|unix.O_DIRECTORY); err != nil {
+			return err
+		}
+		defer unix.Close(low)
+	}
+	if c.Size, c.OldSize = 0, 0; !same || c.Mode != c.OldMode {
+		s.changes = append(s.changes, c)
+	}
+	return s.folder(c.Path, up, low)
+}
+
+// refuse says why c can never be applied, whatever the folder is like.
+func (s *scan) refuse(c *Change, up unix.Stat_t, name string, bare bool) {
+	c.Protected = s.guard.name(s.layer.meta.Folder, c.Path, c.Type == fs.ModeDir)
+	if c.Protected == "" && bare {
+		c.Protected = s.guard.inBare(name)
+	}
+	switch {
+	case c.Protected != "":
+		c.Refused = protectedWhy(c.Protected)
+	case c.Type&^(fs.ModeDir|fs.ModeSymlink) != 0:
+		c.Refused = whySpecial
+	case c.Type == 0 && up.Mode&(unix.S_ISUID|unix.S_ISGID) != 0:
+		c.Refused = whyBits
+	}
+}
+
+func protectedWhy(name string) string {
+	return "others run or obey it later: it needs --unlock " + name
+}
+
+// foreign marks c when the real file, as low, is not the one the task saw.
+func (s *scan) foreign(c *Change, rel string, low unix.Stat_t) {
+	id := identityOf(low)
+	if c.Refused == "" && id.CTime > s.layer.meta.Since && s.known[rel] != id {
+		c.Refused, c.Conflict = whyChanged, true
+	}
+}
+
+// copiedUp reports whether a file that is not in the folder was there once.
+func (s *scan) copiedUp(upper int, name string) bool {
+	if s.layer.meta.Kind != Overlay {
+		return false
+	}
+	f, _, err := openRegular(upper, name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return overlay.CopiedUp(int(f.Fd()))
+}
+
+// deleted notes that name and all below it are gone.
+func (s *scan) deleted(rel, name string, lower int, bare bool) error {
+	st, err := statAt(lower, name)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	c := Change{Path: rel, Kind: deskhand.Deleted, Type: typeOf(st), OldSize: st.Size, OldMode: fs.FileMode(st.Mode & 0o777), before: identityOf(st), was: typeOf(st)}
+	if c.Protected = s.guard.name(s.layer.meta.Folder, rel, c.Type == fs.ModeDir); c.Protected == "" && bare {
+		c.Protected = s.guard.inBare(name)
+	}
+	if c.Protected != "" {
+		c.Refused = protectedWhy(c.Protected)
+	}
+	if c.Type != fs.ModeDir {
+		s.foreign(&c, rel, st)
+		s.changes = append(s.changes, c)
+		return nil
+	}
+	c.OldSize = 0
+	s.changes = append(s.changes, c)
+	fd, err := openAt(lower, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if errors.Is(err, unix.EXDEV) { // something is mounted there: nothing of the folder's
+		s.changes[len(s.changes)-1].Refused = "something is mounted there"
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	names, err := namesIn(fd)
+	if err != nil {
+		return err
+	}
+	bare = isBare(fd)
+	for _, n := range names {
+		if err := s.deleted(path.Join(rel, n), n, fd, bare); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// equal reports whether nothing changed but times. Of a copy, a file that has the
+// size and the time of the original is taken for unread.
+func (s *scan) equal(c Change, name string, upper, lower int, up, low unix.Stat_t) (bool, error) {
+	switch {
+	case c.Mode != c.OldMode && c.Type != fs.ModeSymlink || up.Size != low.Size:
+		return false, nil
+	case c.Type == fs.ModeSymlink:
+		was, err := linkAt(lower, name)
+		return was == c.Target, err
+	case c.Type != 0: // a pipe, a socket or a device that was there before
+		return up.Rdev == low.Rdev, nil
+	case s.layer.meta.Kind == Copy && up.Mtim == low.Mtim:
+		return true, nil
+	}
+	a, err := sumAt(upper, name)
+	if err != nil {
+		return false, err
+	}
+	b, err := sumAt(lower, name)
+	return a == b, err
+}
+
+// moves joins a deleted and an added file of the same content.
+func (s *scan) moves(upper, lower *tree) {
+	bySize := map[int64][]int{}
+	added := map[string]bool{}
+	for i, c := range s.changes {
+		if c.Kind == deskhand.Deleted && c.Type == 0 && c.OldSize > 0 && c.Refused == "" {
+			bySize[c.OldSize] = append(bySize[c.OldSize], i)
+		} else if c.Kind == deskhand.Added {
+			added[c.Path] = true
+		}
+	}
+	gone := map[int]bool{}
+	sums := map[int][sha256.Size]byte{}
+	for i := range s.changes {
+		c := &s.changes[i]
+		if c.Kind != deskhand.Added || c.Type != 0 || c.WasAnotherType || c.Refused != "" && !c.Conflict {
+			continue
+		}
+		var own *[sha256.Size]byte
+		for _, j := range bySize[c.Size] {
+			from := s.changes[j]
+			if gone[j] || added[from.Path] {
+				continue
+			}
+			if own == nil {
+				sum, err := sumAt(upper.fd, c.Path)
+				if err != nil {
+					break
+				}
+				own = &sum
+			}
+			sum, seen := sums[j]
+			if !seen {
+				var err error
+				if sum, err = sumAt(lower.fd, from.Path); err != nil {
+					continue
+				}
+				sums[j] = sum
+			}
+			if sum == *own {
+				c.Kind, c.From, c.OldSize, c.OldMode, c.before = deskhand.Moved, from.Path, from.OldSize, from.OldMode, from.before
+				c.Refused, c.Conflict = "", false // a file that was moved while it was open is marked as copied up
+				gone[j] = true
+				break
+			}
+		}
+	}
+	kept := s.changes[:0]
+	for i, c := range s.changes {
+		if !gone[i] {
+			kept = append(kept, c)
+		}
+	}
+	s.changes = kept
+}
+
+func sumAt(dir int, rel string) (sum [sha256.Size]byte, err error) {
+	f, _, err := openRegular(dir, rel)
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return [sha256.Size]byte(h.Sum(nil)), err
+}
+
+func target(dir int, name string, kind fs.FileMode) (string, error) {
+	if kind != fs.ModeSymlink {
+		return "", nil
+	}
+	return linkAt(dir, name)
+}
+
+// typeOf returns the type bits of a file.
+func typeOf(st unix.Stat_t) fs.FileMode {
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return 0
+	case unix.S_IFDIR:
+		return fs.ModeDir
+	case unix.S_IFLNK:
+		return fs.ModeSymlink
+	case unix.S_IFIFO:
+		return fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		return fs.ModeSocket
+	}
+	return fs.ModeDevice
+}
+
+// looksLikeText reports whether data can be shown as lines.
+func looksLikeText(data []byte) bool { return !bytes.ContainsRune(data, 0) }
