@@ -71,6 +71,7 @@ var owner = map[string]string{
 	"go.yaml.in/yaml":                        "tool/skill",
 	"github.com/google/jsonschema-go":        "tool",
 	"github.com/coder/websocket":             "test/fidelity",
+	"github.com/rogpeppe/go-internal":        "sandbox/folder", // compares texts; elsewhere in tests only
 	"golang.org/x/net":                       "sandbox/egress",
 	"golang.org/x/sys":                       "*", // the kernel's own words
 }

@@ -33,6 +33,8 @@ const (
 	KindStuckNoticed    Kind = "stuck.noticed"    // StuckNoticed
 	KindOutcomeChecked  Kind = "outcome.checked"  // OutcomeChecked
 	KindNetworkJudged   Kind = "network.judged"   // NetworkJudged
+	KindFileChanged     Kind = "file.changed"     // FileChanged
+	KindFileReviewed    Kind = "file.reviewed"    // FileReviewed
 	KindNote            Kind = "note"             // Note
 )
 
@@ -306,6 +308,23 @@ type NetworkJudged struct {
 type JournalCut struct {
 	From int64 `json:"from"`
 	To   int64 `json:"to"`
+}
+
+// FileChanged is how a folder that is shared for review stands when a task is
+// driven no further: what waits for a person to review it.
+type FileChanged struct {
+	Folder string             `json:"folder"`
+	Count  map[ChangeKind]int `json:"count"`
+	Bytes  int64              `json:"bytes"` // of content that is new or changed
+}
+
+// FileReviewed is what a person let happen to a folder.
+type FileReviewed struct {
+	Folder  string   `json:"folder"`
+	Undone  bool     `json:"undone,omitempty"` // what was applied before was put back
+	Applied []string `json:"applied"`          // paths in the folder; bytes that are not UTF-8 escaped
+	Left    int      `json:"left"`             // changes that were not chosen, or could not be applied
+	Unlock  []string `json:"unlock,omitempty"` // protected names that were unlocked for it
 }
 
 // Note is something the runtime noticed. With ToModel it is told to the model

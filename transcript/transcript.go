@@ -137,6 +137,12 @@ var adders = map[deskhand.Kind]func(*Story, deskhand.Event) error{
 	deskhand.KindStuckNoticed: adder(func(s *Story, _ deskhand.Event, d deskhand.StuckNoticed) {
 		s.item(Item{Note: d.Text})
 	}),
+	deskhand.KindFileChanged: adder(func(s *Story, _ deskhand.Event, d deskhand.FileChanged) {
+		s.item(Item{Note: FilesChanged(d)})
+	}),
+	deskhand.KindFileReviewed: adder(func(s *Story, _ deskhand.Event, d deskhand.FileReviewed) {
+		s.item(Item{Note: FilesReviewed(d)})
+	}),
 	deskhand.KindNote: adder(func(s *Story, _ deskhand.Event, d deskhand.Note) {
 		s.item(Item{Note: d.Text})
 	}),

@@ -79,7 +79,7 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 	if err := os.MkdirAll(cfg.Logs, 0o700); err != nil {
 		return nil, deskhand.Errorf("", deskhand.Unavailable, "%s cannot be made (%s): point DESKHAND_HOME at a directory of your own", cfg.Logs, cause(err))
 	}
-	return machine.Up(ctx, cfg)
+	return c.app.upSharing(ctx, t, cfg)
 }
 
 // logs is where the programs of a task's desktop write what they say; it stays

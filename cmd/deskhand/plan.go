@@ -79,8 +79,8 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if p.task.System, err = systemText(c.System); err != nil {
 		return plan{}, err
 	}
-	if err := c.network(a, &p); err != nil {
-		return plan{}, err
+	if err := errors.Join(c.network(a, &p), c.folders(a, &p)); err != nil {
+		return plan{}, firstOf(err)
 	}
 	if err := c.readSkills(a, &p); err != nil {
 		return p, err
@@ -109,9 +109,6 @@ func (c *runCmd) plan(a *app) (plan, error) {
 // unsupported returns an error for each flag whose machinery is not there yet.
 func (c *runCmd) unsupported() []error {
 	var errs []error
-	for _, f := range c.Folder {
-		errs = append(errs, folderError(f))
-	}
 	for _, f := range []struct {
 		used bool
 		name string
@@ -127,24 +124,6 @@ func (c *runCmd) unsupported() []error {
 	return errs
 }
 
-func folderError(spec string) error {
-	path := spec
-	if i := strings.LastIndex(spec, ":"); i >= 0 && slices.Contains([]string{"review", "ro", "rw"}, spec[i+1:]) {
-		path = spec[:i]
-	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return usage("the folder %q does not exist: check the path given to --folder", path)
-	case err != nil:
-		return usage("the folder %q cannot be looked at (%s): check the path given to --folder", path, cause(err))
-	case !info.IsDir():
-		return usage("%q is not a folder: give --folder a directory", path)
-	}
-	return notYet("--folder")
-}
-
-// screenSize reads the size of a desktop. What is magnified needs that much more room.
 func screenSize(text string, scale int) (deskhand.Size, error) {
 	size, err := deskhand.ParseSize(text)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
@@ -17,6 +18,7 @@ import (
 
 // session is one task being driven by this process.
 type session struct {
+	app     *app
 	plan    plan
 	store   store.Store
 	engine  *local.Engine
@@ -25,7 +27,7 @@ type session struct {
 
 // newSession opens what a run needs; st may be open already. The app closes it.
 func newSession(ctx context.Context, a *app, p plan, st store.Store) (*session, error) {
-	s := &session{plan: p, store: st, signals: make(chan os.Signal, 2)}
+	s := &session{app: a, plan: p, store: st, signals: make(chan os.Signal, 2)}
 	notifySignals(s.signals)
 	a.onClose(func() error { signal.Stop(s.signals); return nil })
 	var m model.Model
@@ -152,6 +154,13 @@ func (s *session) follow(ctx context.Context, a *app, v view, id deskhand.TaskID
 func (s *session) report(task deskhand.Task, v view, interrupted, broken error) error {
 	if broken != nil {
 		return broken
+	}
+	changed, err := s.app.fileChanges(context.Background(), s.store, task)
+	for _, e := range changed {
+		err = errors.Join(err, v.event(e))
+	}
+	if err != nil {
+		return err
 	}
 	v.end(task)
 	switch {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -17,6 +16,8 @@ type taskCmd struct {
 	List   taskListCmd   `cmd:"" help:"List the tasks that ran here, newest first."`
 	Show   taskShowCmd   `cmd:"" help:"Tell what happened in a task."`
 	Export taskExportCmd `cmd:"" help:"Write a task, every step and screenshot, as one HTML page."`
+	Review taskReviewCmd `cmd:"" help:"Show what a task changed in your folders, and apply what you accept."`
+	Undo   taskUndoCmd   `cmd:"" help:"Put back what was applied of a task, byte for byte."`
 	Rm     taskRmCmd     `cmd:"" help:"Remove tasks with everything that is kept of them."`
 
 	Watch     taskWatchCmd     `cmd:"" help:"Watch a task that runs elsewhere."`
@@ -25,10 +26,7 @@ type taskCmd struct {
 	Answer    taskAnswerCmd    `cmd:"" help:"Answer the question that a task waits for."`
 	Interrupt taskInterruptCmd `cmd:"" help:"End the call that a task is running; the task goes on."`
 	Stop      taskStopCmd      `cmd:"" help:"Stop tasks, wherever they run."`
-
-	Review taskLaterCmd `cmd:"" passthrough:"" help:"Review what a task changed (not yet)."`
-	Undo   taskLaterCmd `cmd:"" passthrough:"" help:"Undo what a task changed (not yet)."`
-	Replay taskLaterCmd `cmd:"" passthrough:"" help:"Play a task again (not yet)."`
+	Replay    taskLaterCmd     `cmd:"" passthrough:"" help:"Play a task again (not yet)."`
 }
 
 type taskLaterCmd struct {
@@ -132,12 +130,8 @@ func (c *taskRmCmd) Run(ctx context.Context, a *app) error {
 		if err := st.Remove(ctx, t.ID); err != nil {
 			return err
 		}
-		logs, err := a.logs(t.ID)
-		if err != nil {
+		if err := a.forget(t.ID); err != nil {
 			return err
-		}
-		if err := os.RemoveAll(logs); err != nil { // never through a link
-			return deskhand.Errorf("", deskhand.Unavailable, "the logs in %s could not be removed (%s)", logs, cause(err))
 		}
 		fmt.Fprintf(a.stdout, "Removed %s.\n", t.ID)
 	}

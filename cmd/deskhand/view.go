@@ -82,6 +82,8 @@ var shows = map[deskhand.Kind]func(*textView, json.RawMessage) error{
 	deskhand.KindStuckNoticed:   shower(func(v *textView, d deskhand.StuckNoticed) { v.remark(d.Text) }),
 	deskhand.KindOutcomeChecked: shower((*textView).checked),
 	deskhand.KindNetworkJudged:  shower((*textView).network),
+	deskhand.KindFileChanged:    shower(func(v *textView, d deskhand.FileChanged) { v.remark(transcript.FilesChanged(d)) }),
+	deskhand.KindFileReviewed:   shower(func(v *textView, d deskhand.FileReviewed) { v.remark(transcript.FilesReviewed(d)) }),
 	deskhand.KindNote:           shower(func(v *textView, d deskhand.Note) { v.screen.Line(dim, "  · "+plaintext.Line(d.Text)) }),
 	deskhand.KindHumanMessage:   shower((*textView).said),
 	deskhand.KindHumanAsked:     shower((*textView).asked),

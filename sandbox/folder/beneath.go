@@ -33,8 +33,11 @@ func (t *tree) open(rel string, flags int) (int, error) {
 }
 
 func openAt(dir int, rel string, flags int) (int, error) {
+	if flags&unix.O_PATH == 0 { // with which the kernel takes neither
+		flags |= unix.O_NONBLOCK | unix.O_NOCTTY
+	}
 	how := unix.OpenHow{
-		Flags:   uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY),
+		Flags:   uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW),
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
 	}
 	for {

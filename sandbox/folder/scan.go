@@ -1,7 +1,6 @@
 package folder
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -383,6 +382,3 @@ func typeOf(st unix.Stat_t) fs.FileMode {
 	}
 	return fs.ModeDevice
 }
-
-// looksLikeText reports whether data can be shown as lines.
-func looksLikeText(data []byte) bool { return !bytes.ContainsRune(data, 0) }

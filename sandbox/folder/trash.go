@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -205,6 +204,3 @@ func ignoreMissing(err error) error {
 	}
 	return err
 }
-
-// isTemp reports whether a name is one of those that Apply gives a file for a moment.
-func isTemp(name string) bool { return strings.HasPrefix(name, tempPrefix) }

@@ -26,6 +26,8 @@ type taskRow struct {
 	Allow      []string       `json:"allow,omitempty"`
 	Memory     string         `json:"memory,omitempty"`
 	Tools      string         `json:"tools,omitempty"`
+	Folders    []folderRow    `json:"folders,omitempty"`
+	Unlock     []string       `json:"unlock,omitempty"`
 	MaxTurns   int            `json:"max_turns,omitempty"`
 	MaxTimeNS  int64          `json:"max_time_ns,omitempty"`
 	MaxTokens  int64          `json:"max_tokens,omitempty"`
@@ -39,6 +41,11 @@ type taskRow struct {
 	Usage      usageRow       `json:"usage"`
 	CostUSD    float64        `json:"cost_usd"`
 	Finding    string         `json:"finding,omitempty"`
+}
+
+type folderRow struct {
+	Path string `json:"path"`
+	Mode string `json:"mode"`
 }
 
 type criterionRow struct {
@@ -76,6 +83,7 @@ func rowOf(t deskhand.Task) taskRow {
 		Text: t.Text, Status: string(t.Status), Created: t.Created, Updated: t.Updated,
 		Model: t.Model, Toolset: t.Toolset, Width: t.Screen.W, Height: t.Screen.H, Scale: t.Scale,
 		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox, Allow: t.Allow, Memory: t.Memory, Tools: t.Tools,
+		Folders: converted(t.Folders, func(f deskhand.Folder) folderRow { return folderRow{f.Path, string(f.Mode)} }), Unlock: t.Unlock,
 		MaxTurns: t.Budget.MaxTurns, MaxTimeNS: int64(t.Budget.MaxTime), MaxTokens: t.Budget.MaxTokens, MaxCostUSD: t.Budget.MaxCostUSD,
 		Criteria: converted(t.Criteria, func(c deskhand.Criterion) criterionRow { return criterionRow(c) }),
 		Guard:    guardRow(t.Guard), Skills: t.Skills, Finding: string(t.Finding),
@@ -88,6 +96,9 @@ func (r taskRow) task(id deskhand.TaskID) deskhand.Task {
 		ID: id, Text: r.Text, Status: deskhand.Status(r.Status), Created: r.Created, Updated: r.Updated,
 		Model: r.Model, Toolset: r.Toolset, Screen: deskhand.Size{W: r.Width, H: r.Height}, Scale: r.Scale,
 		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox, Allow: r.Allow, Memory: r.Memory, Tools: r.Tools,
+		Folders: converted(r.Folders, func(f folderRow) deskhand.Folder {
+			return deskhand.Folder{Path: f.Path, Mode: deskhand.FolderMode(f.Mode)}
+		}), Unlock: r.Unlock,
 		Budget:   deskhand.Budget{MaxTurns: r.MaxTurns, MaxTime: time.Duration(r.MaxTimeNS), MaxTokens: r.MaxTokens, MaxCostUSD: r.MaxCostUSD},
 		Criteria: converted(r.Criteria, func(c criterionRow) deskhand.Criterion { return deskhand.Criterion(c) }),
 		Guard:    deskhand.Guard(r.Guard), Skills: r.Skills, Finding: deskhand.Finding(r.Finding),

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/engine"
+	"github.com/deskhand/deskhand/machine"
+	"github.com/deskhand/deskhand/sandbox/bwrap"
+	"github.com/deskhand/deskhand/sandbox/folder"
+)
+
+// folders settles which folders the task is given.
+func (c *runCmd) folders(a *app, p *plan) error {
+	for _, spec := range c.Folder {
+		if path, ok := strings.CutSuffix(spec, ":rw"); ok {
+			if _, err := folder.Parse(path); err != nil {
+				return usage("%s", err)
+			}
+			return notYet("--folder PATH:rw")
+		}
+		f, err := folder.Parse(spec)
+		if err != nil {
+			return usage("%s", err)
+		}
+		p.task.Folders = append(p.task.Folders, f)
+	}
+	if len(p.task.Folders) == 0 {
+		if len(c.Unlock) > 0 {
+			return usage("--unlock means nothing without --folder")
+		}
+		return nil
+	}
+	home, err := a.homePath()
+	if err != nil {
+		return err
+	}
+	if err := folder.Check(p.task.Folders, home); err != nil {
+		return usage("%s", err)
+	}
+	if err := unlockable(c.Unlock); err != nil {
+		return err
+	}
+	p.task.Unlock = c.Unlock
+	switch {
+	case c.Sandbox == string(machine.None):
+		return usage("--folder means nothing with --sandbox none, where every folder is the real one: leave out one of them")
+	case c.Keep:
+		return notYet("--keep for a desktop with a folder (--folder)")
+	}
+	p.task.System = strings.TrimSpace(p.task.System + "\n\n" + aboutFolders(p.task.Folders))
+	return nil
+}
+
+// unlockable refuses names that nothing protects: a slip of the pen there is a
+// wall less, or one more than somebody thinks.
+func unlockable(names []string) error {
+	for _, name := range names {
+		if name != ".git" && !slices.Contains(folder.Protected(), name) {
+			return usage("--unlock: %q is not a protected name; there are .git, %s", name, strings.Join(folder.Protected(), ", "))
+		}
+	}
+	return nil
+}
+
+// aboutFolders tells the model what it was given.
+func aboutFolders(all []deskhand.Folder) string {
+	var b strings.Builder
+	b.WriteString("Folders of the person's, at the same paths as on their own computer:\n")
+	for _, f := range all {
+		how := "you may change it; the person reviews your changes before they count"
+		if f.Mode == deskhand.ReadOnly {
+			how = "to read only"
+		}
+		fmt.Fprintf(&b, "- %s (%s)\n", strconv.Quote(f.Path), how)
+	}
+	return b.String()
+}
+
+// layerDir is where what a task wrote to its folder i is kept.
+func (a *app) layerDir(id deskhand.TaskID, i int) (string, error) {
+	dir, err := a.layers(id)
+	return filepath.Join(dir, strconv.Itoa(i)), err
+}
+
+// layers holds the layers of a task; it stays until the task is removed.
+func (a *app) layers(id deskhand.TaskID) (string, error) {
+	home, err := a.home()
+	return filepath.Join(home, "folders", string(id)), err
+}
+
+// share adds the task's folders to cfg. The layers are this process's until
+// they are closed.
+func (a *app) share(t deskhand.Task, cfg *machine.Config) (layers []*folder.Layer, err error) {
+	for i, f := range t.Folders {
+		if f.Mode == deskhand.ReadOnly {
+			cfg.Binds = append(cfg.Binds, bwrap.Bind{Host: f.Path, Inside: f.Path})
+			continue
+		}
+		l, err := a.shareLayer(t, i, cfg)
+		if err != nil {
+			return nil, errors.Join(err, closeLayers(layers))
+		}
+		layers = append(layers, l)
+	}
+	return layers, nil
+}
+
+func (a *app) shareLayer(t deskhand.Task, i int, cfg *machine.Config) (*folder.Layer, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, deskhand.Errorf("", deskhand.Internal, "this program's own file cannot be found: %w", err)
+	}
+	dir, err := a.layerDir(t.ID, i)
+	if err != nil {
+		return nil, err
+	}
+	path := t.Folders[i].Path
+	l, err := folder.Open(dir, path, []string{exe, "guest"})
+	if err != nil {
+		return nil, err
+	}
+	walls, err := l.Walls(t.Unlock)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	mounts, source := l.Mount()
+	cfg.Layers = append(cfg.Layers, mounts...)
+	cfg.Binds = append(cfg.Binds, bwrap.Bind{Host: source, Inside: path, Write: true})
+	for _, w := range walls {
+		real := filepath.Join(path, w)
+		cfg.Binds = append(cfg.Binds, bwrap.Bind{Host: real, Inside: real})
+	}
+	return l, nil
+}
+
+func closeLayers(layers []*folder.Layer) error {
+	var errs []error
+	for _, l := range layers {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// sharing is a computer with layers that are its own while it is up.
+type sharing struct {
+	*machine.Machine
+	layers []*folder.Layer
+}
+
+// Close implements engine.Computer.
+func (s sharing) Close() error { return errors.Join(s.Machine.Close(), closeLayers(s.layers)) }
+
+// upSharing makes a computer with the task's folders.
+func (a *app) upSharing(ctx context.Context, t deskhand.Task, cfg machine.Config) (engine.Computer, error) {
+	layers, err := a.share(t, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	m, err := machine.Up(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(err, closeLayers(layers))
+	}
+	return sharing{m, layers}, nil
+}
+
+// reviewable opens the layers of a task to look at them, by the number of the
+// folder. A folder to which nothing was ever shared has none.
+func (a *app) reviewable(t deskhand.Task) (map[int]*folder.Layer, error) {
+	all := map[int]*folder.Layer{}
+	for i, f := range t.Folders {
+		if f.Mode != deskhand.Review {
+			continue
+		}
+		dir, err := a.layerDir(t.ID, i)
+		if err != nil {
+			return nil, err
+		}
+		l, err := folder.Existing(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return nil, deskhand.Errorf("", deskhand.Internal, "what the task wrote to %q cannot be read: %w", f.Path, err)
+		}
+		all[i] = l
+	}
+	return all, nil
+}
+
+// fileChanges appends what waits for review to the journal, once a task has
+// ended, and returns the events.
+func (a *app) fileChanges(ctx context.Context, s interface {
+	Append(ctx context.Context, events ...deskhand.Event) ([]deskhand.Event, error)
+}, t deskhand.Task) ([]deskhand.Event, error) {
+	if !t.Status.Ended() {
+		return nil, nil
+	}
+	layers, err := a.reviewable(t)
+	if err != nil {
+		return nil, err
+	}
+	var events []deskhand.Event
+	for i := range t.Folders {
+		if layers[i] == nil {
+			continue
+		}
+		changes, err := layers[i].Changes(ctx, t.Unlock)
+		if err != nil {
+			return nil, err
+		}
+		if len(changes) > 0 {
+			events = append(events, deskhand.NewEvent(t.ID, deskhand.KindFileChanged, summed(t.Folders[i].Path, changes)))
+		}
+	}
+	if len(events) == 0 {
+		return nil, nil
+	}
+	return s.Append(ctx, events...)
+}
+
+func summed(path string, changes []folder.Change) deskhand.FileChanged {
+	d := deskhand.FileChanged{Folder: path, Count: map[deskhand.ChangeKind]int{}}
+	for _, c := range changes {
+		d.Count[c.Kind]++
+		if c.Kind == deskhand.Added || c.Kind == deskhand.Changed {
+			d.Bytes += c.Size
+		}
+	}
+	return d
+}
