@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == overlay.Arg {
 		syscall.Exit(overlay.Main(os.Args[2:], os.Stderr))
 	}
+	if len(os.Args) == 3 && os.Args[1] == applyArg {
+		syscall.Exit(applyMain(os.Args[2]))
+	}
 	goleak.VerifyTestMain(m)
 }
 
