@@ -99,13 +99,13 @@ func (a *app) layers(id deskhand.TaskID) (string, error) {
 
 // share adds the task's folders to cfg. The layers are this process's until
 // they are closed.
-func (a *app) share(t deskhand.Task, cfg *machine.Config) (layers []*folder.Layer, err error) {
+func (a *app) share(ctx context.Context, t deskhand.Task, cfg *machine.Config) (layers []*folder.Layer, err error) {
 	for i, f := range t.Folders {
 		if f.Mode == deskhand.ReadOnly {
 			cfg.Binds = append(cfg.Binds, bwrap.Bind{Host: f.Path, Inside: f.Path})
 			continue
 		}
-		l, err := a.shareLayer(t, i, cfg)
+		l, err := a.shareLayer(ctx, t, i, cfg)
 		if err != nil {
 			return nil, errors.Join(err, closeLayers(layers))
 		}
@@ -114,7 +114,7 @@ func (a *app) share(t deskhand.Task, cfg *machine.Config) (layers []*folder.Laye
 	return layers, nil
 }
 
-func (a *app) shareLayer(t deskhand.Task, i int, cfg *machine.Config) (*folder.Layer, error) {
+func (a *app) shareLayer(ctx context.Context, t deskhand.Task, i int, cfg *machine.Config) (*folder.Layer, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, deskhand.Errorf("", deskhand.Internal, "this program's own file cannot be found: %w", err)
@@ -124,7 +124,7 @@ func (a *app) shareLayer(t deskhand.Task, i int, cfg *machine.Config) (*folder.L
 		return nil, err
 	}
 	path := t.Folders[i].Path
-	l, err := folder.Open(dir, path, []string{exe, "guest"})
+	l, err := folder.Open(ctx, dir, path, []string{exe, "guest"})
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (s sharing) Close() error { return errors.Join(s.Machine.Close(), closeLaye
 
 // upSharing makes a computer with the task's folders.
 func (a *app) upSharing(ctx context.Context, t deskhand.Task, cfg machine.Config) (engine.Computer, error) {
-	layers, err := a.share(t, &cfg)
+	layers, err := a.share(ctx, t, &cfg)
 	if err != nil {
 		return nil, err
 	}

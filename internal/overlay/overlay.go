@@ -9,6 +9,7 @@
 package overlay
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,7 +110,7 @@ func (l Layer) mount() error {
 
 // Probe reports why l cannot be mounted, nil when it can. companion is the
 // program and its arguments up to Arg.
-func Probe(companion []string, l Layer) error {
+func Probe(ctx context.Context, companion []string, l Layer) error {
 	data, err := Order([]Layer{l}, []string{"/bin/true"})
 	if err != nil {
 		return err
@@ -120,7 +121,7 @@ func Probe(companion []string, l Layer) error {
 	}
 	defer r.Close()
 	var said strings.Builder
-	cmd := exec.Command(companion[0], append(companion[1:len(companion):len(companion)], Arg, "3")...)
+	cmd := exec.CommandContext(ctx, companion[0], append(companion[1:len(companion):len(companion)], Arg, "3")...)
 	cmd.ExtraFiles, cmd.Stderr, cmd.Env, cmd.Dir = []*os.File{r}, &said, []string{}, "/"
 	cmd.SysProcAttr = Attributes(&syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL})
 	if err := cmd.Start(); err != nil {

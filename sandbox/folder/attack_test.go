@@ -346,3 +346,16 @@ func errorsOf(all ...error) error {
 	}
 	return nil
 }
+
+// TestAttackPlantedLinks: links that a task plants, for somebody trusted to follow later.
+func TestAttackPlantedLinks(t *testing.T) {
+	t.Parallel()
+	both(t, map[string]string{".git/hooks/pre-commit": "mine", "in/x": "", "y": ""}, func(t *testing.T, p *place) {
+		if err := os.Symlink("../O", p.dir+"/theirs"); err != nil {
+			t.Fatal(err)
+		}
+		p.task(`ln -s ../O/c out; ln -s "$OLDPWD/../O" abs || ln -s /etc/passwd abs; ln -s theirs/c over; ln -s .git/hooks h; ln -s .bashrc rc; ln -s in/../../O dots; ln -s one two; ln -s x in/ok; ln -s ../y in/fine; ln -s in one; ln -s .git g`)
+		out := p.apply(folder.Choice{All: true})
+		p.want("applied", words(out.Applied), []string{"added in/fine", "added in/ok", "added one"})
+	})
+}

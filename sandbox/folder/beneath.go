@@ -27,6 +27,10 @@ func openTree(p string) (*tree, error) {
 
 func (t *tree) Close() error { return unix.Close(t.fd) }
 
+// close is Close where there is nothing more to do about an error: nothing is
+// written through this descriptor.
+func (t *tree) close() { _ = unix.Close(t.fd) }
+
 // open opens rel, "." being the tree itself.
 func (t *tree) open(rel string, flags int) (int, error) {
 	return openAt(t.fd, rel, flags)

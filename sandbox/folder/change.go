@@ -26,13 +26,14 @@ type Change struct {
 	Protected string
 
 	before identity // of what is in the folder
-	was    fs.FileMode
 }
 
 // Reasons for which a change is refused, in fixed words.
 const (
 	whySpecial  = "it is a pipe, a socket or a device"
 	whyBits     = "it would run with somebody else's rights (set-user-id or set-group-id)"
+	whyLeadsOut = "it is a link that leads out of the folder"
+	whyLeadsOn  = "it is a link that leads to a link"
 	whyChanged  = "the real file changed since the task began"
 	whyGone     = "the real file is gone since the task began"
 	whyReplaced = "the real file was replaced since the task began"

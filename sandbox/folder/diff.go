@@ -24,12 +24,12 @@ func (l *Layer) Diff(c Change) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer lower.Close()
+	defer lower.close()
 	upper, err := openTree(filepath.Join(l.dir, upperDir))
 	if err != nil {
 		return "", deskhand.E("", deskhand.Unavailable, err)
 	}
-	defer upper.Close()
+	defer upper.close()
 	var before, after []byte
 	if c.Kind != deskhand.Added {
 		before, err = textAt(lower, c.Path)

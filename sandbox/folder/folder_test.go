@@ -95,7 +95,7 @@ func (p *place) companion() []string {
 
 func (p *place) open() {
 	p.t.Helper()
-	l, err := folder.Open(p.state, p.dir, p.companion())
+	l, err := folder.Open(p.t.Context(), p.state, p.dir, p.companion())
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -52,10 +53,10 @@ const (
 // and locks it until Close. companion is the program that mounts, with its
 // arguments up to overlay.Arg. Conflict: it is in use, or another folder is at
 // path now. Unavailable.
-func Open(dir, path string, companion []string) (*Layer, error) {
+func Open(ctx context.Context, dir, path string, companion []string) (*Layer, error) {
 	l, err := Existing(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = create(dir, path, companion)
+		err = create(ctx, dir, path, companion)
 		if err == nil {
 			l, err = Existing(dir)
 		}
@@ -80,7 +81,7 @@ func Existing(dir string) (*Layer, error) {
 }
 
 // create makes a layer. What a process that died in the middle left is removed.
-func create(dir, path string, companion []string) error {
+func create(ctx context.Context, dir, path string, companion []string) error {
 	if err := errors.Join(Remove(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func create(dir, path string, companion []string) error {
 	if err != nil {
 		return err
 	}
-	defer lower.Close()
+	defer lower.close()
 	var st unix.Stat_t
 	if err := unix.Fstat(lower.fd, &st); err != nil {
 		return err
@@ -103,7 +104,7 @@ func create(dir, path string, companion []string) error {
 		return err
 	}
 	upper := filepath.Join(dir, upperDir)
-	if len(companion) == 0 || overlay.Probe(companion, layerOf(dir, path)) != nil {
+	if len(companion) == 0 || overlay.Probe(ctx, companion, layerOf(dir, path)) != nil {
 		m.Kind = Copy
 		if err := copyTree(lower.fd, upper); err != nil {
 			return err

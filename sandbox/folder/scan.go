@@ -25,17 +25,17 @@ func (l *Layer) Changes(ctx context.Context, unlocked []string) ([]Change, error
 	if err != nil {
 		return nil, err
 	}
-	defer lower.Close()
+	defer lower.close()
 	upper, err := openTree(filepath.Join(l.dir, upperDir))
 	if err != nil {
 		return nil, deskhand.E("", deskhand.Unavailable, err)
 	}
-	defer upper.Close()
+	defer upper.close()
 	known, err := l.known()
 	if err != nil {
 		return nil, deskhand.E("", deskhand.Internal, err)
 	}
-	s := &scan{ctx: ctx, layer: l, guard: guard{unlocked}, known: known}
+	s := &scan{ctx: ctx, layer: l, guard: guard{unlocked}, known: known, trees: []*tree{upper, lower}}
 	if err := s.folder(".", upper.fd, lower.fd); err != nil {
 		return nil, deskhand.Errorf("", deskhand.Unavailable, "the changes to %q cannot be read: %w", l.meta.Folder, err)
 	}
@@ -55,6 +55,7 @@ type scan struct {
 	layer   *Layer
 	guard   guard
 	known   map[string]identity
+	trees   []*tree // the layer and the folder
 	changes []Change
 }
 
@@ -127,40 +128,49 @@ func (s *scan) entry(rel, name string, upper, lower int, bare bool) error {
 		low, err = statAt(lower, name)
 		there = err == nil
 	}
-	if s.layer.meta.Kind == Overlay && overlay.Whiteout(&up) {
-		if !there {
-			return nil
-		}
-		return s.deleted(rel, name, lower, bare)
-	}
+	gone := s.layer.meta.Kind == Overlay && overlay.Whiteout(&up)
 	same := there && up.Mode&unix.S_IFMT == low.Mode&unix.S_IFMT
-	if there && !same {
+	if there && (gone || !same) {
 		if err := s.deleted(rel, name, lower, bare); err != nil {
 			return err
 		}
+	}
+	if gone {
+		return nil
 	}
 	c := Change{
 		Path: rel, Kind: deskhand.Added, Type: typeOf(up), Size: up.Size, Mode: fs.FileMode(up.Mode & 0o777), WasAnotherType: there && !same,
 	}
 	if same {
-		c.Kind, c.OldSize, c.OldMode, c.before, c.was = deskhand.Changed, low.Size, fs.FileMode(low.Mode&0o777), identityOf(low), typeOf(low)
+		c.Kind, c.OldSize, c.OldMode, c.before = deskhand.Changed, low.Size, fs.FileMode(low.Mode&0o777), identityOf(low)
 	}
 	s.refuse(&c, up, name, bare)
 	if c.Type == fs.ModeDir {
 		return s.subfolder(c, name, upper, lower, same)
 	}
-	c.Target, err = target(upper, name, c.Type)
-	if err != nil {
-		return err
+	return s.leaf(c, name, upper, lower, up, low, there)
+}
+
+// leaf notes what became of anything but a folder. low is what is in the
+// folder, if anything is there.
+func (s *scan) leaf(c Change, name string, upper, lower int, up, low unix.Stat_t, there bool) (err error) {
+	if c.Type == fs.ModeSymlink {
+		if c.Target, err = linkAt(upper, name); err != nil {
+			return err
+		}
+		if c.Refused == "" {
+			c.Refused = s.landing(c)
+		}
 	}
-	if same {
+	switch {
+	case c.Kind == deskhand.Changed:
 		equal, err := s.equal(c, name, upper, lower, up, low)
 		if err != nil || equal {
 			return err
 		}
-		s.foreign(&c, rel, low)
-	} else if !there && c.Type == 0 && s.copiedUp(upper, name) {
-		c.Refused, c.Conflict = whyGone, true
+		s.foreign(&c, c.Path, low)
+	case !there && c.Type == 0 && s.copiedUp(upper, name):
+		c.Refused, c.Conflict = cmp.Or(c.Refused, whyGone), c.Refused == ""
 	}
 	s.changes = append(s.changes, c)
 	return nil
@@ -206,6 +216,36 @@ func protectedWhy(name string) string {
 	return "others run or obey it later: it needs --unlock " + name
 }
 
+// landing says why a link must not be made: somebody who trusts the folder would
+// follow it. It may lead only to a place in the folder, by a way without
+// further links, that is not protected itself.
+func (s *scan) landing(c Change) string {
+	to := c.Target
+	if path.IsAbs(to) {
+		rel, err := filepath.Rel(s.layer.meta.Folder, to)
+		if err != nil {
+			return whyLeadsOut
+		}
+		to = rel
+	} else {
+		to = path.Join(path.Dir(c.Path), to)
+	}
+	if !filepath.IsLocal(to) {
+		return whyLeadsOut
+	}
+	if name := cmp.Or(s.guard.name(s.layer.meta.Folder, to, false), s.guard.name(s.layer.meta.Folder, to+"/hooks", false)); name != "" {
+		return protectedWhy(name)
+	}
+	for p := to; p != "."; p = path.Dir(p) {
+		for _, t := range s.trees {
+			if st, err := t.stat(p); errors.Is(err, unix.ELOOP) || err == nil && typeOf(st) == fs.ModeSymlink {
+				return whyLeadsOn
+			}
+		}
+	}
+	return ""
+}
+
 // foreign marks c when the real file, as low, is not the one the task saw.
 func (s *scan) foreign(c *Change, rel string, low unix.Stat_t) {
 	id := identityOf(low)
@@ -235,7 +275,7 @@ func (s *scan) deleted(rel, name string, lower int, bare bool) error {
 	} else if err != nil {
 		return err
 	}
-	c := Change{Path: rel, Kind: deskhand.Deleted, Type: typeOf(st), OldSize: st.Size, OldMode: fs.FileMode(st.Mode & 0o777), before: identityOf(st), was: typeOf(st)}
+	c := Change{Path: rel, Kind: deskhand.Deleted, Type: typeOf(st), OldSize: st.Size, OldMode: fs.FileMode(st.Mode & 0o777), before: identityOf(st)}
 	if c.Protected = s.guard.name(s.layer.meta.Folder, rel, c.Type == fs.ModeDir); c.Protected == "" && bare {
 		c.Protected = s.guard.inBare(name)
 	}
@@ -294,58 +334,75 @@ func (s *scan) equal(c Change, name string, upper, lower int, up, low unix.Stat_
 
 // moves joins a deleted and an added file of the same content.
 func (s *scan) moves(upper, lower *tree) {
-	bySize := map[int64][]int{}
+	m := matcher{scan: s, upper: upper, lower: lower, bySize: map[int64][]int{}, gone: map[int]bool{}, sums: map[int][sha256.Size]byte{}}
 	added := map[string]bool{}
-	for i, c := range s.changes {
-		if c.Kind == deskhand.Deleted && c.Type == 0 && c.OldSize > 0 && c.Refused == "" {
-			bySize[c.OldSize] = append(bySize[c.OldSize], i)
-		} else if c.Kind == deskhand.Added {
+	for _, c := range s.changes {
+		if c.Kind == deskhand.Added {
 			added[c.Path] = true
 		}
 	}
-	gone := map[int]bool{}
-	sums := map[int][sha256.Size]byte{}
+	for i, c := range s.changes {
+		if c.Kind == deskhand.Deleted && c.Type == 0 && c.OldSize > 0 && c.Refused == "" && !added[c.Path] {
+			m.bySize[c.OldSize] = append(m.bySize[c.OldSize], i)
+		}
+	}
 	for i := range s.changes {
 		c := &s.changes[i]
-		if c.Kind != deskhand.Added || c.Type != 0 || c.WasAnotherType || c.Refused != "" && !c.Conflict {
-			continue
-		}
-		var own *[sha256.Size]byte
-		for _, j := range bySize[c.Size] {
-			from := s.changes[j]
-			if gone[j] || added[from.Path] {
-				continue
-			}
-			if own == nil {
-				sum, err := sumAt(upper.fd, c.Path)
-				if err != nil {
-					break
-				}
-				own = &sum
-			}
-			sum, seen := sums[j]
-			if !seen {
-				var err error
-				if sum, err = sumAt(lower.fd, from.Path); err != nil {
-					continue
-				}
-				sums[j] = sum
-			}
-			if sum == *own {
-				c.Kind, c.From, c.OldSize, c.OldMode, c.before = deskhand.Moved, from.Path, from.OldSize, from.OldMode, from.before
-				c.Refused, c.Conflict = "", false // a file that was moved while it was open is marked as copied up
-				gone[j] = true
-				break
-			}
+		if c.Kind == deskhand.Added && c.Type == 0 && !c.WasAnotherType && (c.Refused == "" || c.Conflict) {
+			m.match(c)
 		}
 	}
 	kept := s.changes[:0]
 	for i, c := range s.changes {
-		if !gone[i] {
+		if !m.gone[i] {
 			kept = append(kept, c)
 		}
 	}
 	s.changes = kept
+}
+
+// matcher finds where added files were before.
+type matcher struct {
+	scan         *scan
+	upper, lower *tree
+	bySize       map[int64][]int           // deleted files
+	gone         map[int]bool              // those that were found again
+	sums         map[int][sha256.Size]byte // of deleted files that were read
+}
+
+// match makes c a move when its content was in a deleted file. What cannot be
+// read is not matched.
+func (m *matcher) match(c *Change) {
+	candidates := m.bySize[c.Size]
+	if len(candidates) == 0 {
+		return
+	}
+	own, err := sumAt(m.upper.fd, c.Path)
+	if err != nil {
+		return
+	}
+	for _, i := range candidates {
+		from := m.scan.changes[i]
+		sum, ok := m.sum(i, from.Path)
+		if m.gone[i] || !ok || sum != own {
+			continue
+		}
+		c.Kind, c.From, c.OldSize, c.OldMode, c.before = deskhand.Moved, from.Path, from.OldSize, from.OldMode, from.before
+		c.Refused, c.Conflict = "", false // a file that was renamed is marked as copied up
+		m.gone[i] = true
+		return
+	}
+}
+
+func (m *matcher) sum(i int, rel string) (sum [sha256.Size]byte, ok bool) {
+	if sum, ok = m.sums[i]; ok {
+		return sum, true
+	}
+	sum, err := sumAt(m.lower.fd, rel)
+	if err == nil {
+		m.sums[i] = sum
+	}
+	return sum, err == nil
 }
 
 func sumAt(dir int, rel string) (sum [sha256.Size]byte, err error) {
@@ -357,13 +414,6 @@ func sumAt(dir int, rel string) (sum [sha256.Size]byte, err error) {
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	return [sha256.Size]byte(h.Sum(nil)), err
-}
-
-func target(dir int, name string, kind fs.FileMode) (string, error) {
-	if kind != fs.ModeSymlink {
-		return "", nil
-	}
-	return linkAt(dir, name)
 }
 
 // typeOf returns the type bits of a file.

@@ -70,7 +70,7 @@ func (u *undoer) batch(ctx context.Context, path string) error {
 	if u.trash, err = openTree(path); err != nil {
 		return err
 	}
-	defer u.trash.Close()
+	defer u.trash.close()
 	for _, s := range slices.Backward(all) {
 		if err := ctx.Err(); err != nil {
 			return deskhand.E("", deskhand.Canceled, err)
@@ -146,8 +146,10 @@ func (u *undoer) halfway(s step, dir int, name string) error {
 	}
 	st, err := statAt(dir, s.Temp)
 	switch {
-	case err != nil:
+	case errors.Is(err, unix.ENOENT):
 		return nil // nothing was done yet, or it was undone at once
+	case err != nil:
+		return err
 	case s.Do != doAdd && s.Before.renamed(identityOf(st)): // the real file, taken aside
 		if s.Do == doDelete {
 			return ignoreExisting(unix.Renameat2(dir, s.Temp, dir, name, unix.RENAME_NOREPLACE))

@@ -24,12 +24,12 @@ func (l *Layer) Walls(unlocked []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer lower.Close()
+	defer lower.close()
 	upper, err := openTree(filepath.Join(l.dir, upperDir))
 	if err != nil {
 		return nil, err
 	}
-	defer upper.Close()
+	defer upper.close()
 	w := &walls{guard: guard{unlocked}, root: l.meta.Folder, upper: upper, whole: l.meta.Kind == Copy}
 	w.folder(".", lower.fd)
 	return w.found, nil
