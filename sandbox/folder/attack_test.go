@@ -2,6 +2,7 @@ package folder_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,21 +35,32 @@ func (p *place) naive(names ...string) {
 	}
 }
 
-// hit reports whether the canary changed.
+// hit reports whether anything but folders appeared beside the folder, or the
+// canary changed.
 func (p *place) hit() bool {
 	data, err := os.ReadFile(p.other + "/c")
-	all, _ := os.ReadDir(p.other)
-	return err != nil || string(data) != "canary" || len(all) != 1
+	return err != nil || string(data) != "canary" || len(p.beside()) != 1
+}
+
+// beside lists what is not a folder beside the folder.
+func (p *place) beside() (files []string) {
+	p.t.Helper()
+	err := filepath.WalkDir(p.other, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return files
 }
 
 func (p *place) heal() {
 	p.t.Helper()
-	all, err := os.ReadDir(p.other)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for _, e := range all {
-		if err := os.Remove(filepath.Join(p.other, e.Name())); err != nil {
+	for _, f := range p.beside() {
+		if err := os.Remove(f); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -89,12 +101,15 @@ func TestAttackLinks(t *testing.T) {
 		{"F4 a link in the place of a file", "echo evil >l", "l", func(p *place) error { return os.Symlink("../O/c", p.dir+"/l") }},
 		{"F4 a dangling link", "echo evil >l", "l", func(p *place) error { return os.Symlink("../O/new", p.dir+"/l") }},
 		{"F5 a link in the place of a parent", "mkdir d; echo evil >d/new", "d/new", func(p *place) error { return os.Symlink("../O", p.dir+"/d") }},
+		{"F5 a link further up", "echo evil >f/e/new", "f/e/new", func(p *place) error {
+			return errorsOf(os.RemoveAll(p.dir+"/f"), os.Symlink("../O", p.dir+"/f"))
+		}},
 		{"F8 a hard link", "echo evil >h", "h", func(p *place) error { return os.Link(p.other+"/c", p.dir+"/h") }},
 	}
 	for _, c := range cases {
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()
-			both(t, nil, func(t *testing.T, p *place) {
+			both(t, map[string]string{"f/e/x": ""}, func(t *testing.T, p *place) {
 				p.task(c.script)
 				if err := c.arrange(p); err != nil { // after the layer was made: the person's own, or another program's
 					t.Fatal(err)
@@ -176,10 +191,10 @@ func TestAttackSwap(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{}
 	for i := range 300 {
-		files[fmt.Sprintf("d/%03d", i)] = "old"
+		files[fmt.Sprintf("d/e/%03d", i)] = "old"
 	}
 	p := newPlace(t, folder.Overlay, files)
-	p.task("for f in d/*; do echo evil >$f; done; for i in $(seq 300); do echo evil >d/n$i; done")
+	p.task("for f in d/e/*; do echo evil >$f; done; for i in $(seq 300); do echo evil >d/e/n$i; done")
 	if err := os.Symlink("../O", p.dir+"/l"); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +209,7 @@ func TestAttackSwap(t *testing.T) {
 		if err := swap(); err != nil {
 			t.Fatal(err)
 		}
-		p.naive("d/n1")
+		p.naive("d/e/n1")
 		if err := swap(); err != nil {
 			t.Fatal(err)
 		}
