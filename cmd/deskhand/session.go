@@ -160,7 +160,7 @@ func (s *session) report(task deskhand.Task, v view, interrupted, broken error) 
 		err = errors.Join(err, v.event(e))
 	}
 	if err != nil {
-		return err
+		s.app.say("deskhand: what changed in your folders is not in the journal (%s); deskhand task review %s looks again", err, task.ID)
 	}
 	v.end(task)
 	switch {

@@ -135,11 +135,8 @@ func Probe(ctx context.Context, companion []string, l Layer) error {
 	return err
 }
 
-// The marks that the kernel leaves in an upper layer.
-const (
-	opaqueMark = "user.overlay.opaque"
-	originMark = "user.overlay.origin"
-)
+// opaqueMark is what the kernel leaves at a folder of an upper layer.
+const opaqueMark = "user.overlay.opaque"
 
 // Opaque reports whether the folder fd of an upper layer hides all of the
 // folder below it.
@@ -147,13 +144,6 @@ func Opaque(fd int) bool {
 	var b [8]byte
 	n, err := unix.Fgetxattr(fd, opaqueMark, b[:])
 	return err == nil && n == 1 && b[0] == 'y'
-}
-
-// CopiedUp reports whether the open file fd of an upper layer began as a file of
-// the folder below it.
-func CopiedUp(fd int) bool {
-	_, err := unix.Fgetxattr(fd, originMark, nil)
-	return err == nil
 }
 
 // Whiteout reports whether an entry of an upper layer says that the folder

@@ -148,12 +148,12 @@ func (s *scan) entry(rel, name string, upper, lower int, bare bool) error {
 	if c.Type == fs.ModeDir {
 		return s.subfolder(c, name, upper, lower, same)
 	}
-	return s.leaf(c, name, upper, lower, up, low, there)
+	return s.leaf(c, name, upper, lower, up, low)
 }
 
 // leaf notes what became of anything but a folder. low is what is in the
 // folder, if anything is there.
-func (s *scan) leaf(c Change, name string, upper, lower int, up, low unix.Stat_t, there bool) (err error) {
+func (s *scan) leaf(c Change, name string, upper, lower int, up, low unix.Stat_t) (err error) {
 	if c.Type == fs.ModeSymlink {
 		if c.Target, err = linkAt(upper, name); err != nil {
 			return err
@@ -162,15 +162,12 @@ func (s *scan) leaf(c Change, name string, upper, lower int, up, low unix.Stat_t
 			c.Refused = s.landing(c)
 		}
 	}
-	switch {
-	case c.Kind == deskhand.Changed:
+	if c.Kind == deskhand.Changed {
 		equal, err := s.equal(c, name, upper, lower, up, low)
 		if err != nil || equal {
 			return err
 		}
 		s.foreign(&c, c.Path, low)
-	case !there && c.Type == 0 && s.copiedUp(upper, name):
-		c.Refused, c.Conflict = cmp.Or(c.Refused, whyGone), c.Refused == ""
 	}
 	s.changes = append(s.changes, c)
 	return nil
@@ -254,19 +251,6 @@ func (s *scan) foreign(c *Change, rel string, low unix.Stat_t) {
 	}
 }
 
-// copiedUp reports whether a file that is not in the folder was there once.
-func (s *scan) copiedUp(upper int, name string) bool {
-	if s.layer.meta.Kind != Overlay {
-		return false
-	}
-	f, _, err := openRegular(upper, name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return overlay.CopiedUp(int(f.Fd()))
-}
-
 // deleted notes that name and all below it are gone.
 func (s *scan) deleted(rel, name string, lower int, bare bool) error {
 	st, err := statAt(lower, name)
@@ -332,6 +316,17 @@ func (s *scan) equal(c Change, name string, upper, lower int, up, low unix.Stat_
 	return a == b, err
 }
 
+// gone reports whether c is a deleted file that may be somewhere else by now.
+// Empty files are alike, and none of them is another.
+func (c Change) gone() bool {
+	return c.Kind == deskhand.Deleted && c.Type == 0 && c.OldSize > 0 && c.Refused == ""
+}
+
+// fresh reports whether c is an added file that may have been somewhere else.
+func (c Change) fresh() bool {
+	return c.Kind == deskhand.Added && c.Type == 0 && !c.WasAnotherType && c.Refused == ""
+}
+
 // moves joins a deleted and an added file of the same content.
 func (s *scan) moves(upper, lower *tree) {
 	m := matcher{scan: s, upper: upper, lower: lower, bySize: map[int64][]int{}, gone: map[int]bool{}, sums: map[int][sha256.Size]byte{}}
@@ -342,13 +337,13 @@ func (s *scan) moves(upper, lower *tree) {
 		}
 	}
 	for i, c := range s.changes {
-		if c.Kind == deskhand.Deleted && c.Type == 0 && c.OldSize > 0 && c.Refused == "" && !added[c.Path] {
+		if c.gone() && !added[c.Path] {
 			m.bySize[c.OldSize] = append(m.bySize[c.OldSize], i)
 		}
 	}
 	for i := range s.changes {
 		c := &s.changes[i]
-		if c.Kind == deskhand.Added && c.Type == 0 && !c.WasAnotherType && (c.Refused == "" || c.Conflict) {
+		if c.fresh() {
 			m.match(c)
 		}
 	}
@@ -388,7 +383,6 @@ func (m *matcher) match(c *Change) {
 			continue
 		}
 		c.Kind, c.From, c.OldSize, c.OldMode, c.before = deskhand.Moved, from.Path, from.OldSize, from.OldMode, from.before
-		c.Refused, c.Conflict = "", false // a file that was renamed is marked as copied up
 		m.gone[i] = true
 		return
 	}
