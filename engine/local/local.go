@@ -20,7 +20,6 @@ import (
 	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/model"
-	"github.com/deskhand/deskhand/policy"
 	"github.com/deskhand/deskhand/store"
 )
 
@@ -54,11 +53,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Gate == nil {
-		c.Gate = func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict {
-			return func(call deskhand.Call) deskhand.Verdict {
-				return policy.Judge(call, policy.Rules{Mode: policy.Mode(t.Permission)})
-			}
-		}
+		c.Gate = gate
 	}
 	if c.Now == nil {
 		c.Now = time.Now
