@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -96,29 +97,16 @@ func cut(s string, split bool) []string {
 
 // tidy drops numbers and their currencies, and reads digits within words as letters.
 func tidy(list []string) []string {
-	number := false
-	for _, t := range list {
-		number = number || strings.Trim(t, "0123456789") == ""
-	}
+	number := slices.ContainsFunc(list, func(t string) bool { return strings.Trim(t, digits) == "" })
 	var out []string
 	letters := 0
 	for _, t := range list {
 		t = strings.TrimRight(t, "!|@")
-		bare := strings.Trim(t, "0123456789")
-		if bare == "" || number && currencies[bare] {
+		if amount(t, number) {
 			continue
 		}
-		if strings.HasPrefix(t, bare) && currencies[bare] && len(bare) < len(t) {
-			continue
-		}
-		t = strings.Map(func(r rune) rune {
-			if to, ok := within[r]; ok {
-				return to
-			}
-			return r
-		}, t)
-		t = strings.ReplaceAll(strings.ReplaceAll(t, "rn", "m"), "vv", "w")
-		if len([]rune(t)) == 1 && t[0] < 0x80 && t != "*" {
+		t = spelled(t)
+		if len(t) == 1 && t != "*" {
 			letters++
 		}
 		out = append(out, t)
@@ -127,6 +115,25 @@ func tidy(list []string) []string {
 		return []string{strings.Join(out, "")}
 	}
 	return out
+}
+
+const digits = "0123456789"
+
+// amount reports whether t is a number, or the currency beside or before one.
+func amount(t string, number bool) bool {
+	bare := strings.Trim(t, digits)
+	return bare == "" || currencies[bare] && (number || strings.HasPrefix(t, bare) && len(bare) < len(t))
+}
+
+// spelled reads what stands for letters.
+func spelled(t string) string {
+	t = strings.Map(func(r rune) rune {
+		if to, ok := within[r]; ok {
+			return to
+		}
+		return r
+	}, t)
+	return strings.ReplaceAll(strings.ReplaceAll(t, "rn", "m"), "vv", "w")
 }
 
 // reversed returns s from its end, for names that show the other way round.

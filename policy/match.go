@@ -35,23 +35,32 @@ type host struct{ name, port string }
 // what is not certain is not covered, and what a person would not have meant by
 // a pattern with a * in it neither.
 func (r Rule) permits(p *Part, at Context) bool {
-	switch {
-	case r.tool != p.tool:
+	if r.tool != p.tool {
 		return false
-	case r.tool == "bash":
-		return !at.Reshaped && (!p.Class.Never() || savable[p.Class] || !r.wild()) && len(p.words) > 0 && r.fits(p.words)
-	case r.tool == "files":
-		return r.op == p.op && p.strict && !p.Class.Never() && (p.Class != Persists || !strings.ContainsAny(r.pattern, "*?[")) && r.covers(p.path, at)
-	case p.Class.Never():
-		return false
-	case r.tool == "computer":
+	}
+	switch r.tool {
+	case "bash":
+		return r.permitsCommand(p, at)
+	case "files":
+		return r.permitsFile(p, at)
+	case "computer":
 		return p.Class == Changes && !p.global && p.app != "" && r.fold(p.app)
-	case r.tool == "browser":
+	case "browser":
 		return (p.Class == Changes || p.Class == Reaches) && hostMatches(afterColon(r.pattern), p.host)
-	case r.tool == "network":
+	case "network":
 		return r.reaches(p.host, p.port)
 	}
-	return glob(r.pattern, p.name)
+	return !p.Class.Never() && glob(r.pattern, p.name)
+}
+
+func (r Rule) permitsCommand(p *Part, at Context) bool {
+	grave := p.Class.Never() && !savable[p.Class]
+	return !at.Reshaped && len(p.words) > 0 && !(grave && r.wild()) && r.fits(p.words)
+}
+
+func (r Rule) permitsFile(p *Part, at Context) bool {
+	vague := p.Class == Persists && strings.ContainsAny(r.pattern, "*?[")
+	return r.op == p.op && p.strict && !p.Class.Never() && !vague && r.covers(p.path, at)
 }
 
 // piecewise returns the rules that together cover all files and hosts that a
@@ -60,23 +69,16 @@ func (r Rules) piecewise(p *Part, at Context) string {
 	if p.tool != "bash" || !p.whole || p.Class.Never() || at.Reshaped || len(p.files)+len(p.hosts) == 0 {
 		return ""
 	}
-	name := ""
-	covered := func(q Part) bool {
-		for _, rule := range r.Rules {
-			if rule.Outcome == allow && rule.permits(&q, at) {
-				name = rule.String()
-				return true
-			}
-		}
-		return false
-	}
+	var parts []Part
 	for _, f := range p.files {
-		if !covered(Part{Class: p.Class, target: target{tool: "files", op: f.op, path: f.path, strict: f.exact}}) {
-			return ""
-		}
+		parts = append(parts, Part{Class: p.Class, target: target{tool: "files", op: f.op, path: f.path, strict: f.exact}})
 	}
 	for _, h := range p.hosts {
-		if !covered(Part{Class: Reaches, target: target{tool: "network", host: h.name, port: h.port}}) {
+		parts = append(parts, Part{Class: Reaches, target: target{tool: "network", host: h.name, port: h.port}})
+	}
+	name := ""
+	for i := range parts {
+		if name = r.allows(&parts[i], at); name == "" {
 			return ""
 		}
 	}

@@ -89,25 +89,16 @@ func leave(parts []Part) {
 
 // judge returns the outcome for one part: deny over ask over allow, then the mode.
 func (r Rules) judge(p *Part, at Context) (deskhand.Outcome, string) {
-	veiled := ""
 	for _, kind := range []deskhand.Outcome{deny, ask} {
 		for _, rule := range r.Rules {
-			switch {
-			case rule.Outcome != kind:
-			case rule.catches(p, at):
+			if rule.Outcome == kind && rule.catches(p, at) {
 				return kind, rule.String()
-			case p.veiled && rule.concerns(p):
-				veiled = rule.String()
 			}
 		}
 	}
-	if r.Mode.outcomeKnown() && p.Class != Leaves {
-		for _, rule := range r.Rules {
-			if rule.Outcome == allow && veiled == "" && rule.permits(p, at) {
-				return allow, rule.String()
-			}
-		}
-		if name := r.piecewise(p, at); name != "" && veiled == "" {
+	veiled := r.veiled(p)
+	if veiled == "" && p.Class != Leaves && r.Mode.known() {
+		if name := r.allows(p, at); name != "" {
 			return allow, name
 		}
 	}
@@ -118,7 +109,28 @@ func (r Rules) judge(p *Part, at Context) (deskhand.Outcome, string) {
 	return outcome, name
 }
 
-func (m Mode) outcomeKnown() bool { _, err := ParseMode(string(m)); return err == nil }
+// veiled returns a rule that denies or asks and may concern what cannot be read
+// of a part, or "".
+func (r Rules) veiled(p *Part) string {
+	for _, rule := range r.Rules {
+		if p.veiled && rule.Outcome != allow && rule.concerns(p) {
+			return rule.String()
+		}
+	}
+	return ""
+}
+
+// allows returns the rule that allows a part, or "".
+func (r Rules) allows(p *Part, at Context) string {
+	for _, rule := range r.Rules {
+		if rule.Outcome == allow && rule.permits(p, at) {
+			return rule.String()
+		}
+	}
+	return r.piecewise(p, at)
+}
+
+func (m Mode) known() bool { _, err := ParseMode(string(m)); return err == nil }
 
 func (p Part) reason() string {
 	if strings.HasPrefix(p.Rule, "mode:unknown") {

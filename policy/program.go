@@ -230,17 +230,15 @@ func quote(s string) string {
 
 // holds reports whether a call stays within u.
 func (u usage) holds(args []word) bool {
+	if u.any {
+		return true
+	}
 	operands, rest := 0, false
 	for i := 1; i < len(args); i++ {
 		w := args[i]
 		switch {
-		case u.any:
 		case rest || !w.flag():
-			operands++
-			if u.none || u.most > 0 && (operands > u.most || !w.plain) {
-				return false
-			}
-			if !w.plain && !w.held {
+			if operands++; !u.operand(w, operands) {
 				return false
 			}
 		case !w.plain:
@@ -248,16 +246,21 @@ func (u usage) holds(args []word) bool {
 		case w.text == "--":
 			rest = true
 		default:
-			skip, ok := u.takes(w.text)
-			if !ok || skip && (i+1 == len(args) || !args[i+1].plain && !args[i+1].held) {
-				return false
-			}
-			if skip {
+			next, ok := u.takes(w.text)
+			if next {
 				i++
+			}
+			if !ok || next && (i == len(args) || !args[i].known()) {
+				return false
 			}
 		}
 	}
 	return true
+}
+
+// operand reports whether w may be the nth operand.
+func (u usage) operand(w word, n int) bool {
+	return w.known() && !u.none && (u.most == 0 || n <= u.most && w.plain)
 }
 
 // takes reports whether flag is one of u's, and whether the next word is its value.
@@ -332,13 +335,10 @@ var runs = words(`find awk gawk mawk nawk sed tar rsync git`)
 
 // wrapped judges a wrapper and what it runs as two parts.
 func (s *scan) wrapped(p Part, w wrapper, name string, args []word) {
-	p.Class, p.Why = w.class, name
-	if w.class == Looks {
-		p.Why = ""
+	if p.Class = w.class; w.class != Looks {
+		p.Why = name
 	}
-	if name == "exec" {
-		s.reshapes = true
-	}
+	s.reshapes = s.reshapes || name == "exec"
 	if name == "command" && len(args) > 1 && args[1].plain && (args[1].text == "-v" || args[1].text == "-V") {
 		s.add(p)
 		return
@@ -352,27 +352,33 @@ func (s *scan) wrapped(p Part, w wrapper, name string, args []word) {
 		}
 		return
 	}
-	for ; w.sets && i < len(args) && (!args[i].plain || strings.Contains(args[i].text, "=")); i++ {
-		if v, _, _ := strings.Cut(args[i].text, "="); !args[i].plain || !harmlessV[v] {
+	begin := i
+	if w.sets {
+		begin = w.settings(&p, args, i)
+	}
+	p.words, p.veiled = args[:begin], false
+	p.Text = shown(p.words)
+	s.add(p)
+	inner := args[begin:]
+	if w.more {
+		inner = append(slices.Clone(inner), word{}) // names that are read
+		if len(inner) == 1 {
+			return // echo
+		}
+	}
+	if len(inner) > 0 {
+		s.enter(func() { s.program(inner) })
+	}
+}
+
+// settings reads the NAME=value before a command and returns where it begins.
+func (wrapper) settings(p *Part, args []word, i int) int {
+	for ; i < len(args) && (!args[i].plain || strings.Contains(args[i].text, "=")); i++ {
+		if name, _, _ := strings.Cut(args[i].text, "="); !args[i].plain || !harmlessV[name] {
 			p.Class, p.Why = p.Class.Worse(Runs), "it sets a variable that the command obeys"
 		}
 	}
-	if w.more {
-		i2 := args[i:]
-		if len(i2) == 0 {
-			i2 = []word{{text: "echo", plain: true}}
-		}
-		args, i = append(slices.Clone(i2), word{}), 0
-	}
-	p.words = args[:min(i, len(args))]
-	if w.more || len(p.words) == 0 {
-		p.words = []word{{text: name, plain: true}}
-	}
-	p.Text, p.veiled = shown(p.words), false
-	s.add(p)
-	if i < len(args) {
-		s.enter(func() { s.program(args[i:]) })
-	}
+	return i
 }
 
 // plausible returns the words from the first that could be a program on.

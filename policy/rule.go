@@ -152,16 +152,15 @@ func readDomain(r *Rule) string {
 
 func checkHost(host string, o deskhand.Outcome) string {
 	name := strings.TrimPrefix(host, "*.")
+	broad := host == "*" || host != name && !strings.Contains(name, ".")
 	switch {
-	case o == allow && (host == "*" || !strings.Contains(name, ".") && host != name):
+	case broad && o == allow:
 		return "it would be every host, or every host of a top-level domain"
 	case host == "*":
 		return ""
 	case name == "" || strings.ToLower(name) != name || strings.Contains(name, "*"):
 		return "the host is not a name in lower case, with *. before it for all below it"
-	case strings.ContainsFunc(name, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == ':' || c == '[' || c == ']')
-	}):
+	case strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") != "":
 		return "the host holds characters that hosts do not have (write names in other scripts as xn--…)"
 	}
 	return ""

@@ -116,28 +116,6 @@ func (s *scan) command(c syntax.Command) {
 	case *syntax.BinaryCmd:
 		s.stmt(c.X)
 		s.stmt(c.Y)
-	case *syntax.Subshell:
-		s.stmts(c.Stmts)
-	case *syntax.Block:
-		s.stmts(c.Stmts)
-	case *syntax.IfClause:
-		for c := c; c != nil; c = c.Else {
-			s.stmts(c.Cond)
-			s.stmts(c.Then)
-		}
-	case *syntax.WhileClause:
-		s.stmts(c.Cond)
-		s.stmts(c.Do)
-	case *syntax.ForClause:
-		s.loop(c)
-	case *syntax.CaseClause:
-		s.word(c.Word)
-		for _, item := range c.Items {
-			for _, w := range item.Patterns {
-				s.word(w)
-			}
-			s.stmts(item.Stmts)
-		}
 	case *syntax.TimeClause:
 		if c.Stmt != nil {
 			s.stmt(c.Stmt)
@@ -149,7 +127,41 @@ func (s *scan) command(c syntax.Command) {
 	case *syntax.DeclClause:
 		s.declare(c)
 	default:
+		s.compound(c)
+	}
+}
+
+// compound reads what has commands in it.
+func (s *scan) compound(c syntax.Command) {
+	switch c := c.(type) {
+	case *syntax.Subshell:
+		s.stmts(c.Stmts)
+	case *syntax.Block:
+		s.stmts(c.Stmts)
+	case *syntax.IfClause:
+		for ; c != nil; c = c.Else {
+			s.stmts(c.Cond)
+			s.stmts(c.Then)
+		}
+	case *syntax.WhileClause:
+		s.stmts(c.Cond)
+		s.stmts(c.Do)
+	case *syntax.ForClause:
+		s.loop(c)
+	case *syntax.CaseClause:
+		s.choice(c)
+	default:
 		s.puzzled("a construct of the shell", "it is syntax that is not known")
+	}
+}
+
+func (s *scan) choice(c *syntax.CaseClause) {
+	s.word(c.Word)
+	for _, item := range c.Items {
+		for _, w := range item.Patterns {
+			s.word(w)
+		}
+		s.stmts(item.Stmts)
 	}
 }
 

@@ -103,17 +103,16 @@ func (t subs) judge(_ *then, p *Part, args []word) {
 	p.Class = p.Class.Worse(extra)
 }
 
+var (
+	gitDestroys = words("drop clear -D -d --delete --hard -f --force expire")
+	gitRuns     = []string{"--upload-pack", "--exec", "--ext-diff", "--output", "--open-files-in-pager", "-O"}
+)
+
 // danger reports whether a git command destroys or runs something by a flag.
 func danger(args []word) bool {
-	for _, w := range args[1:] {
-		t := w.text
-		if t == "drop" || t == "clear" || t == "-D" || t == "-d" || t == "--delete" || t == "--hard" || t == "-f" || t == "--force" || t == "expire" ||
-			strings.HasPrefix(t, "--upload-pack") || strings.HasPrefix(t, "--exec") || strings.HasPrefix(t, "--ext-diff") || strings.HasPrefix(t, "--output") ||
-			strings.HasPrefix(t, "--open-files-in-pager") || strings.HasPrefix(t, "-O") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(args[1:], func(w word) bool {
+		return gitDestroys[w.text] || slices.ContainsFunc(gitRuns, func(f string) bool { return strings.HasPrefix(w.text, f) })
+	})
 }
 
 // operands returns the words that are no flags, and whether every flag was one
@@ -134,19 +133,21 @@ func operands(args []word, letters string) (out []word, known bool) {
 	return out, known
 }
 
-// critical reports whether deleting file could take with it what a person has.
+// critical reports whether deleting w could take with it what a person has.
 func critical(w word) bool {
-	if w.text == "" {
+	switch {
+	case w.text == "":
 		return false
+	case w.tilde && !w.plain, !w.plain && strings.HasPrefix(w.text, "/") && !w.held: // ~x, "$x"/y
+		return true
 	}
-	t := path.Clean(w.text)
-	if strings.HasSuffix(w.text, "/*") {
-		t = path.Clean(strings.TrimSuffix(w.text, "/*"))
+	t := path.Clean(strings.TrimSuffix(w.text, "*"))
+	if w.text == "*" || strings.HasPrefix(t, "../") {
+		return true
 	}
-	home := strings.HasPrefix(t, "/home/") && strings.Count(t, "/") == 2
 	top := strings.HasPrefix(t, "/") && strings.Count(t, "/") == 1 && t != "/tmp"
-	return t == "/" || t == "~" || t == "." || t == ".." || strings.HasPrefix(t, "../") || t == "*" || top || home || w.tilde && !w.plain ||
-		!w.plain && (strings.HasPrefix(w.text, "/") && !w.held || w.text == "/" || w.text == "/*")
+	home := strings.HasPrefix(t, "/home/") && strings.Count(t, "/") == 2
+	return top || home || t == "~" || t == "." || t == ".."
 }
 
 func remove(_ *then, p *Part, args []word) {
@@ -234,44 +235,45 @@ var (
 
 func sed(_ *then, p *Part, args []word) {
 	p.Class, p.Why = Runs, "sed may write files and run commands"
-	scripts, bare := 0, true
-	for _, w := range args[1:] {
-		if w.plain && (w.text == "-e" || strings.HasPrefix(w.text, "--expression")) {
-			bare = false
-		}
-		if w.plain && (w.text == "--in-place" || strings.HasPrefix(w.text, "--in-place=") || short(w.text) && strings.ContainsRune(w.text, 'i')) {
-			p.Why = "sed -i changes the file"
-			return
-		}
+	scripts, ok := sedScripts(args)
+	if slices.ContainsFunc(args[1:], func(w word) bool {
+		return strings.HasPrefix(w.text, "--in-place") || short(w.text) && strings.ContainsRune(w.text, 'i')
+	}) {
+		p.Why = "sed -i changes the file"
+		return
 	}
-	for i := 1; i < len(args); i++ {
-		w := args[i]
-		script := word{}
-		switch {
-		case !w.plain && !w.held:
-			return
-		case w.text == "-e" && i+1 < len(args):
-			i++
-			script = args[i]
-		case strings.HasPrefix(w.text, "--expression="):
-			script = word{text: strings.TrimPrefix(w.text, "--expression="), plain: true}
-		case w.flag() && (strings.HasPrefix(w.text, "--") || strings.Trim(w.text[1:], "nErsuz") != ""):
-			return
-		case w.flag():
-			continue
-		case bare && scripts == 0:
-			script = w
-		default:
-			continue
-		}
-		scripts++
-		if !script.plain || !sedHarmless().MatchString(script.text) {
-			return
-		}
+	for _, script := range scripts {
+		ok = ok && script.plain && sedHarmless().MatchString(script.text)
 	}
-	if scripts > 0 {
+	if ok && len(scripts) > 0 {
 		p.Class, p.Why = Looks, ""
 	}
+}
+
+// sedScripts returns the scripts that sed is given, and whether every flag is
+// known to do nothing else.
+func sedScripts(args []word) (scripts []word, ok bool) {
+	named := slices.ContainsFunc(args, func(w word) bool { return w.text == "-e" || strings.HasPrefix(w.text, "--expression=") })
+	for i := 1; i < len(args); i++ {
+		w := args[i]
+		inline, given := strings.CutPrefix(w.text, "--expression=")
+		switch {
+		case !w.known():
+			return scripts, false
+		case w.text == "-e" && i+1 < len(args):
+			i++
+			scripts = append(scripts, args[i])
+		case given:
+			scripts = append(scripts, word{text: inline, plain: w.plain})
+		case w.flag():
+			if strings.Trim(w.text[1:], "nErsuz") != "" {
+				return scripts, false
+			}
+		case !named && len(scripts) == 0:
+			scripts = append(scripts, w)
+		}
+	}
+	return scripts, true
 }
 
 var awkActs = regexp.MustCompile("[>|@`]|system|getline|extension|load|include|close|fflush|ARGV|ENVIRON")
@@ -304,26 +306,40 @@ func awk(_ *then, p *Part, args []word) {
 	}
 }
 
+var tarPlain = words("--list --extract --create --file --gzip --verbose --exclude --strip-components --directory")
+
 func tar(_ *then, p *Part, args []word) {
 	p.Class = Changes
-	list := len(args) > 1 && args[1].plain && strings.Contains(args[1].text, "t") && strings.Trim(args[1].text, "-tvfzjJ") == ""
 	for i, w := range args[1:] {
-		switch {
-		case !w.plain && !w.held:
-			p.Class, p.Why = p.Class.Worse(Unknown), "its arguments show only when it runs"
-		case strings.HasPrefix(w.text, "--remove-files"), strings.HasPrefix(w.text, "--delete"):
-			p.Class = p.Class.Worse(Deletes)
-		case strings.HasPrefix(w.text, "--") && !slices.Contains([]string{"--list", "--extract", "--create", "--file", "--gzip", "--verbose", "--exclude", "--strip-components", "--directory"}, before(w.text)),
-			i > 0 && short(w.text) && strings.ContainsAny(w.text, "IFT"), i == 0 && strings.ContainsAny(w.text, "IF") && !strings.Contains(w.text, "/"),
-			strings.Contains(w.text, ":"):
-			p.Class, p.Why = p.Class.Worse(Runs), "tar may run a program for that"
-		case i > 0 && w.flag():
-			list = false
+		class, why := tarWord(i == 0, w)
+		if p.Class.Worse(class) != p.Class {
+			p.Class, p.Why = class, why
 		}
 	}
-	if list && p.Class == Changes {
+	if p.Class == Changes && len(args) > 1 && tarLists(args[1:]) {
 		p.Class = Looks
 	}
+}
+
+// tarLists reports whether tar only lists what is in an archive.
+func tarLists(args []word) bool {
+	return args[0].plain && strings.Contains(args[0].text, "t") && strings.Trim(args[0].text, "-tvfzjJ") == "" &&
+		!slices.ContainsFunc(args[1:], word.flag)
+}
+
+// tarWord judges one argument of tar; the first may be flags without a hyphen.
+func tarWord(first bool, w word) (Class, string) {
+	long := strings.HasPrefix(w.text, "--")
+	letters := short(w.text) && strings.ContainsAny(w.text, "IFT") || first && strings.ContainsAny(w.text, "IF") && !strings.Contains(w.text, "/")
+	switch {
+	case !w.known():
+		return Unknown, "its arguments show only when it runs"
+	case strings.HasPrefix(w.text, "--remove-files"), strings.HasPrefix(w.text, "--delete"):
+		return Deletes, "tar " + w.text
+	case long && !tarPlain[before(w.text)], letters, strings.Contains(w.text, ":"):
+		return Runs, "tar may run a program for that"
+	}
+	return Looks, ""
 }
 
 func before(flag string) string { name, _, _ := strings.Cut(flag, "="); return name }
@@ -331,40 +347,46 @@ func before(flag string) string { name, _, _ := strings.Cut(flag, "="); return n
 var curlLooks = usage{flags: "sSfIivLgkN46#", valued: "HAmeow", long: "silent show-error fail head include location verbose max-time= compressed header= user-agent= output= connect-timeout= fail-with-body"}
 
 func curl(t *then, p *Part, args []word) {
-	p.Class, p.Why = Reaches, "curl"
-	p.whole = true
+	p.Class, p.Why, p.whole = Reaches, "curl", true
 	for i := 1; i < len(args); i++ {
 		w := args[i]
-		if !w.flag() {
-			if w.plain {
-				p.url(w.text)
-			} else {
-				p.whole = false
-				p.Class, p.Why = p.Class.Worse(Sends), "what it sends shows only when it runs"
-			}
-			continue
+		get := w.text == "-X" && i+1 < len(args) && (args[i+1].text == "GET" || args[i+1].text == "HEAD")
+		next, ok := false, false
+		if w.plain && w.flag() {
+			next, ok = curlLooks.takes(w.text)
 		}
-		if w.plain && (w.text == "-X" || w.text == "--request") && i+1 < len(args) && (args[i+1].text == "GET" || args[i+1].text == "HEAD") {
+		switch {
+		case !w.plain:
+			p.tells("what it sends shows only when it runs")
+		case !w.flag():
+			p.url(w.text)
+		case get:
 			i++
-			continue
-		}
-		next, ok := curlLooks.takes(w.text)
-		if !w.plain || !ok {
-			p.Class, p.Why, p.whole = p.Class.Worse(Sends), "curl "+w.show(), false
-			continue
-		}
-		p.whole = p.whole && !strings.Contains(w.text, "L") && w.text != "--location"
-		if next && i+1 < len(args) {
-			i++
-			switch {
-			case strings.HasSuffix(w.text, "o") || w.text == "--output":
-				t.writes = append(t.writes, args[i])
-			case !args[i].plain || strings.Contains(args[i].text, "@"):
-				p.Class, p.whole = p.Class.Worse(Sends), false
+		case !ok || next && i+1 == len(args):
+			p.tells("curl " + w.text)
+		default:
+			if next {
+				i++
 			}
-		} else if strings.ContainsAny(w.text, "o") && !strings.HasPrefix(w.text, "--") {
-			t.writes = append(t.writes, word{text: "?"})
+			p.curlFlag(t, w.text, args[i], next)
 		}
+	}
+}
+
+// tells marks a part as one that sends.
+func (p *Part) tells(why string) { p.Class, p.Why, p.whole = p.Class.Worse(Sends), why, false }
+
+// curlFlag judges a flag that is known, with its value when that is a word of its own.
+func (p *Part) curlFlag(t *then, flag string, value word, given bool) {
+	switch {
+	case strings.Contains(flag, "L") || flag == "--location":
+		p.whole = false // it may be sent on to another host
+	case flag == "--output" || short(flag) && strings.HasSuffix(flag, "o"):
+		t.writes = append(t.writes, value)
+	case strings.HasPrefix(flag, "--output=") || short(flag) && strings.Contains(flag, "o"):
+		t.writes = append(t.writes, word{text: "?"}) // the name is within the flag
+	case given && (!value.plain || strings.Contains(value.text, "@")):
+		p.tells("curl " + flag)
 	}
 }
 

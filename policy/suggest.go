@@ -52,25 +52,29 @@ func (p Part) pattern(at Context) string {
 	case "bash":
 		return p.commandPattern()
 	case "files":
-		full, ok := absolute(p.path, at)
-		if !ok || !p.strict || strings.ContainsAny(full, "*?[\\()") {
-			return ""
-		}
-		return "files(" + p.op + ":" + full + ")"
+		return p.filePattern(at)
 	case "computer":
-		if p.app != "" && !p.global && p.Class == Changes {
-			return "computer(app:" + strings.ToLower(p.app) + ")"
-		}
+		return wrap("computer(app:", strings.ToLower(p.app), p.Class == Changes && !p.global)
 	case "browser":
-		if p.host != "" && (p.Class == Changes || p.Class == Reaches) {
-			return "browser(domain:" + p.host + ")"
-		}
-	case "memory", "tool", "connector":
-		if p.name != "" && !strings.ContainsAny(p.name, "*?[\\ ()") {
-			return p.tool + "(" + p.name + ")"
-		}
+		return wrap("browser(domain:", p.host, p.Class == Changes || p.Class == Reaches)
 	}
-	return ""
+	return wrap(p.tool+"(", p.name, true)
+}
+
+// wrap makes a pattern of what names the thing exactly.
+func wrap(before, name string, fit bool) string {
+	if !fit || name == "" || strings.ContainsAny(name, "*?[\\ ()") {
+		return ""
+	}
+	return before + name + ")"
+}
+
+func (p Part) filePattern(at Context) string {
+	full, ok := absolute(p.path, at)
+	if !ok || !p.strict || strings.ContainsAny(full, "*?[\\()") {
+		return ""
+	}
+	return "files(" + p.op + ":" + full + ")"
 }
 
 func (p Part) commandPattern() string {

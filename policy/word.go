@@ -21,6 +21,9 @@ func (w word) show() string {
 	return w.text + "…"
 }
 
+// known reports whether w is one argument for certain, or names of files.
+func (w word) known() bool { return w.plain || w.held }
+
 // flag reports whether w is, or could turn out to be, a flag.
 func (w word) flag() bool { return !w.held && (!w.plain || len(w.text) > 1 && w.text[0] == '-') }
 
