@@ -37,8 +37,8 @@ type Config struct {
 	// costs in US dollars (nil: nothing). Required.
 	Model func(ctx context.Context, t deskhand.Task) (model.Model, func(deskhand.Usage) float64, error)
 
-	// Gate returns the gate for a task's calls. Default: policy.Judge in the
-	// task's permission mode.
+	// Gate returns the gate for a task's calls. Default: package policy in
+	// the task's permission mode, where trust allows what it would ask about.
 	Gate func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict
 
 	// Check looks at a task's criteria on its computer; see agent.Agent.Check.
