@@ -70,6 +70,9 @@ var owner = map[string]string{
 	"golang.org/x/tools":                     "model/script",
 	"go.yaml.in/yaml":                        "tool/skill",
 	"github.com/google/jsonschema-go":        "tool",
+	"mvdan.cc/sh":                            "policy",
+	"github.com/pelletier/go-toml":           "policy",
+	"golang.org/x/text":                      "policy",
 	"github.com/coder/websocket":             "test/fidelity",
 	"github.com/rogpeppe/go-internal":        "sandbox/folder", // compares texts; elsewhere in tests only
 	"golang.org/x/net":                       "sandbox/egress",

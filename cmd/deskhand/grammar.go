@@ -7,6 +7,7 @@ type grammar struct {
 	Run     runCmd     `cmd:"" help:"Run one task and watch it."`
 	Task    taskCmd    `cmd:"" help:"Tasks: list, show, watch, message, answer, interrupt, stop, resume, export, rm."`
 	Desktop desktopCmd `cmd:"" help:"A desktop without a model: up, ls, shot, view, rm."`
+	Policy  policyCmd  `cmd:"" help:"Rules for what is asked about: test, check."`
 	Doctor  doctorCmd  `cmd:"" help:"Check what this machine has and what is missing; --fix installs it."`
 	Serve   serveCmd   `cmd:"" passthrough:"" help:"Web app and API (not yet)."`
 	MCP     mcpCmd     `cmd:"" passthrough:"" name:"mcp" help:"The same tools as an MCP server (not yet)."`

@@ -20,7 +20,6 @@ import (
 	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/model"
-	"github.com/deskhand/deskhand/policy"
 	"github.com/deskhand/deskhand/store"
 )
 
@@ -38,8 +37,8 @@ type Config struct {
 	// costs in US dollars (nil: nothing). Required.
 	Model func(ctx context.Context, t deskhand.Task) (model.Model, func(deskhand.Usage) float64, error)
 
-	// Gate returns the gate for a task's calls. Default: policy.Judge in the
-	// task's permission mode.
+	// Gate returns the gate for a task's calls. Default: package policy in
+	// the task's permission mode, where trust allows what it would ask about.
 	Gate func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict
 
 	// Check looks at a task's criteria on its computer; see agent.Agent.Check.
@@ -54,11 +53,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Gate == nil {
-		c.Gate = func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict {
-			return func(call deskhand.Call) deskhand.Verdict {
-				return policy.Judge(call, policy.Rules{Mode: policy.Mode(t.Permission)})
-			}
-		}
+		c.Gate = gate
 	}
 	if c.Now == nil {
 		c.Now = time.Now
