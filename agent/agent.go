@@ -55,7 +55,8 @@ type Agent struct {
 	Now   func() time.Time             // default: time.Now
 
 	// Calling returns the context for one call, which ends before ctx when a
-	// person interrupts that call; done is called when the call is over.
+	// person interrupts that call, or with the cause ErrComputerGone; done is
+	// called when the call is over.
 	// Default: ctx itself.
 	Calling func(ctx context.Context, id string) (calling context.Context, done func())
 }

@@ -133,19 +133,25 @@ func (a *Agent) effect(ctx context.Context, st *State, i int, before []deskhand.
 	begun := a.now()
 	calling, done := a.calling(ctx, c.ID)
 	res, err := run(calling, t, c)
-	cut := calling.Err() != nil && ctx.Err() == nil
+	cut := context.Cause(calling) // before done, which ends it too
 	done()
 	took := a.now().Sub(begun)
 	switch {
 	case ctx.Err() != nil && (err != nil || res.IsError):
 		return goingOn, a.finish(ctx, st, i, deskhand.Failure(interrupted), took)
-	case cut && (err != nil || res.IsError):
+	case errors.Is(cut, ErrComputerGone) && (err != nil || res.IsError):
+		return a.collapse(ctx, st, i, took, cut)
+	case cut != nil && ctx.Err() == nil && (err != nil || res.IsError):
 		return goingOn, a.finish(ctx, st, i, deskhand.Failure(cutShort), took)
 	case err != nil:
 		return a.collapse(ctx, st, i, took, err)
 	}
 	return goingOn, a.finish(ctx, st, i, res, took)
 }
+
+// ErrComputerGone is the cause with which the context of a call ends when the
+// computer it runs on is lost.
+var ErrComputerGone = errors.New("The computer of the task is gone.")
 
 func (a *Agent) calling(ctx context.Context, id string) (context.Context, func()) {
 	if a.Calling == nil {

@@ -26,10 +26,10 @@ type drive struct {
 	computer *computer // nil: none is up. Touched by run only
 
 	mu      sync.Mutex
-	call    string             // that is running
-	cut     context.CancelFunc // ends it
-	cuts    map[string]bool    // calls that a person interrupted
-	resumed bool               // somebody asked to go on
+	call    string                  // that is running
+	cut     context.CancelCauseFunc // ends it
+	cuts    map[string]bool         // calls that a person interrupted
+	resumed bool                    // somebody asked to go on
 }
 
 func newDrive(e *Engine, id deskhand.TaskID, release func()) (*drive, context.Context) {
@@ -327,6 +327,7 @@ func (d *drive) attend(ctx context.Context) (end func()) {
 			if err := d.note(ctx, "The computer is gone.", false); err != nil {
 				d.e.cfg.Log.Error("note not kept", "task", d.id, "err", err)
 			}
+			d.abandon()
 		case <-ctx.Done():
 		}
 		grace := time.NewTimer(stopGrace)

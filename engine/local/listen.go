@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/agent"
 )
 
 // listen hears what is asked of the task after event seq, by this process or by
@@ -71,17 +72,17 @@ func (d *drive) tell() {
 
 // calling is the context of one call: agent.Agent.Calling.
 func (d *drive) calling(ctx context.Context, id string) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.call, d.cut = id, cancel
 	if d.cuts[id] { // asked for between the intent and now
-		cancel()
+		cancel(context.Canceled)
 	}
 	return ctx, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		cancel()
+		cancel(nil)
 		d.call, d.cut = "", nil
 		clear(d.cuts)
 	}
@@ -91,6 +92,15 @@ func (d *drive) interrupt(call string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.cuts[call] = true; d.call == call && d.cut != nil {
-		d.cut()
+		d.cut(context.Canceled)
+	}
+}
+
+// abandon ends the call that is running on a computer that is gone.
+func (d *drive) abandon() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cut != nil {
+		d.cut(agent.ErrComputerGone)
 	}
 }

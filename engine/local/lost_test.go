@@ -15,6 +15,9 @@ import (
 	"github.com/deskhand/deskhand/model"
 )
 
+// goneOnLimit is for a new computer and the rest of the task; the call would last for 100 s.
+const goneOnLimit = 60 * time.Second
+
 // noticeLimit is for a machine with much else to do. The promise is two seconds.
 const noticeLimit = 10 * time.Second
 
@@ -75,6 +78,9 @@ func TestGuestKilled(t *testing.T) { // not parallel: it looks at what runs belo
 	}
 	if count[deskhand.KindComputerReady] != 2 || count[deskhand.KindCallFinished] != 2 {
 		t.Errorf("%d computers, %d answers", count[deskhand.KindComputerReady], count[deskhand.KindCallFinished])
+	}
+	if took := all[len(all)-1].Time.Sub(killed); took > goneOnLimit {
+		t.Errorf("the task ended only after %s: the call went on", took)
 	}
 	if end := dataOf[deskhand.TaskStatus](t, all[len(all)-1]); end.To != deskhand.Done {
 		t.Errorf("ended as %+v", end)

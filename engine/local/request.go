@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -52,13 +53,19 @@ func (e *Engine) Resume(ctx context.Context, id deskhand.TaskID) error {
 		return err
 	}
 	ask := e.request(t.ID, deskhand.HumanAsked{For: deskhand.AskResume})
-	asked := false
+	asked := int64(0) // seq of the last event before that
 	return e.settled(ctx, op, t.ID, func(t deskhand.Task, release func()) (bool, error) {
+		if asked > 0 {
+			if went, err := e.wentOn(ctx, t.ID, asked); went || err != nil {
+				if release != nil {
+					release()
+				}
+				return true, err
+			}
+		}
 		switch {
 		case release != nil:
 			return true, e.takeUp(ctx, op, t, release)
-		case asked && t.Status == deskhand.Running:
-			return true, nil
 		case t.Status == deskhand.Running || t.Status == deskhand.Queued:
 			return false, deskhand.Errorf(op, deskhand.Conflict, "task %s is running", t.ID)
 		}
@@ -67,10 +74,24 @@ func (e *Engine) Resume(ctx context.Context, id deskhand.TaskID) error {
 			err = deskhand.E(op, "", resumable(t.Status, st))
 		}
 		if err == nil {
-			asked, err = true, ask(ctx)
+			asked, err = st.Seq, ask(ctx)
 		}
 		return false, err
 	})
+}
+
+// wentOn reports whether a task began to run after event seq.
+func (e *Engine) wentOn(ctx context.Context, id deskhand.TaskID, seq int64) (bool, error) {
+	for ev, err := range e.cfg.Store.Events(ctx, id, seq) {
+		if err != nil {
+			return false, err
+		}
+		var d deskhand.TaskStatus
+		if ev.Kind == deskhand.KindTaskStatus && json.Unmarshal(ev.Data, &d) == nil && d.To == deskhand.Running {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Say implements engine.Engine.
