@@ -66,6 +66,8 @@ func (e *Engine) Resume(ctx context.Context, id deskhand.TaskID) error {
 		switch {
 		case release != nil:
 			return true, e.takeUp(ctx, op, t, release)
+		case asked > 0:
+			return false, nil
 		case t.Status == deskhand.Running || t.Status == deskhand.Queued:
 			return false, deskhand.Errorf(op, deskhand.Conflict, "task %s is running", t.ID)
 		}
