@@ -38,7 +38,10 @@ func BenchmarkTurn(b *testing.B) {
 	defer e.Close()
 	var peak uint64
 	for b.Loop() {
-		task, err := e.Start(b.Context(), deskhand.Task{Text: "do it", Permission: "trust"})
+		task, err := e.Start(b.Context(), deskhand.Task{
+			Text: "do it", Permission: "trust",
+			Guard: deskhand.Guard{Identical: -1, Cycles: -1, Clicks: -1, Idle: -1}, // it does go in circles
+		})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -52,6 +55,9 @@ func BenchmarkTurn(b *testing.B) {
 				runtime.ReadMemStats(&m)
 				peak = max(peak, m.HeapInuse+m.StackInuse)
 			}
+		}
+		if got, err := st.Get(b.Context(), string(task.ID)); err != nil || got.Turns != turns || got.Status != deskhand.Done {
+			b.Fatalf("it ended as %s after %d turns (%v)", got.Status, got.Turns, err)
 		}
 	}
 	b.ReportMetric(float64(peak)/(1<<20), "MB-peak")
