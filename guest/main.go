@@ -87,6 +87,7 @@ func run(stdin io.Reader, log *slog.Logger, display OpenDisplay) error {
 	if err := input.Decode(&s); err != nil {
 		return errors.Join(fmt.Errorf("standard input does not hold the guest's settings: %w", err), l.Close())
 	}
+	reserveThreads(spareThreads)
 	if err := limit(s.Limits); err != nil {
 		return errors.Join(err, l.Close())
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/deskhand/deskhand/sandbox"
@@ -12,7 +13,7 @@ import (
 )
 
 // small are limits that tests reach without burdening the machine.
-var small = bwrap.Limits{Memory: 1 << 30, Processes: 60, Scratch: 8 << 20, FileSize: 4 << 20, Files: 200}
+var small = bwrap.Limits{Memory: 1 << 30, Processes: 100, Scratch: 8 << 20, FileSize: 4 << 20, Files: 200}
 
 // needs skips, with the reason, where this machine has no way to bound what.
 func needs(t *testing.T, what string) {
@@ -80,7 +81,7 @@ func TestForkBomb(t *testing.T) {
 	if os.Getuid() == 0 { // root's processes are not counted by limits of users
 		needs(t, "processes")
 	}
-	p, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"bash", "-c", "bomb() { bomb | bomb & }; bomb; sleep 2; cat /proc/loadavg"}})
+	p, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"bash", "-c", "bomb() { bomb | bomb & }; bomb; for i in {1..40}; do (while :; do sleep 0.01 & done) & done; sleep 1000"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +90,20 @@ func TestForkBomb(t *testing.T) {
 	if text := string(line[:n]); !strings.Contains(text, "fork: ") {
 		t.Errorf("the bomb says %q, want that it could not fork", text)
 	}
+	// Much at once, so that the guest would like to have more threads than it
+	// has and cannot start any.
+	var busy sync.WaitGroup
+	for range 60 {
+		busy.Go(func() {
+			if _, _, err := s.ReadFile(t.Context(), "/usr/bin/bash", 0, 0); err != nil {
+				t.Errorf("the guest beside a fork bomb: %v", err)
+			}
+			if p, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"true"}}); err == nil { // it may be refused
+				_ = p.Kill()
+			}
+		})
+	}
+	busy.Wait()
 	if _, err := s.Health(t.Context(), 0, -1); err != nil {
 		t.Errorf("the guest beside a fork bomb: %v", err)
 	}
