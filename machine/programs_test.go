@@ -126,13 +126,16 @@ func TestFirefoxOpensQuietly(t *testing.T) {
 		t.Fatal(err)
 	}
 	window(t, m, "firefox-esr")
-	const white = 0xFFFFFF
-	until(t, "a blank page", func(context.Context) bool { return colourAt(look(t, m, "firefox"), 640, 400) == white })
+	// A blank page is white, or the colour of Firefox's own pages when it has not
+	// drawn the page over its empty tab: seen in some starts on a busy machine.
+	blank := func(c int) bool { return c == 0xFFFFFF || c == 0xF9F9FB }
+	until(t, "a blank page", func(context.Context) bool { return blank(int(colourAt(look(t, m, "firefox"), 640, 400))) })
 	settle(t, m)
 	img := look(t, m, "firefox")
+	first := int(colourAt(img, 640, 140))
 	for y := 140; y < 680; y++ {
-		if c := colourAt(img, 640, y); c != white {
-			t.Fatalf("colour %06x at line %d of a blank page", c, y)
+		if c := int(colourAt(img, 640, y)); c != first || !blank(c) {
+			t.Fatalf("colour %06x at line %d of a blank page that begins with %06x", c, y, first)
 		}
 	}
 	if err := p.Kill(); err != nil {
