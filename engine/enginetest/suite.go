@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		"slow watcher":    slowWatcher,
 		"watcher leaves":  watcherLeaves,
 		"watch foreign":   watchForeign,
+		"watch orphan":    watchOrphan,
 		"watch unknown":   watchUnknown,
 		"deltas in order": deltasInOrder,
 

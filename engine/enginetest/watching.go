@@ -174,6 +174,29 @@ func watchForeign(t *testing.T, open Open) {
 	}
 }
 
+// watchOrphan watches a task whose driver dies without a word.
+func watchOrphan(t *testing.T, open Open) {
+	e, st := open(t, newWorld(Turns()))
+	id := deskhand.NewTaskID()
+	release, err := st.Lease(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Append(t.Context(), deskhand.NewEvent(id, deskhand.KindTaskCreated, deskhand.TaskCreated{Task: newTask()})); err != nil {
+		t.Fatal(err)
+	}
+	c := follow(t, e, id)
+	until(t, c, deskhand.KindTaskCreated)
+	release()
+	until(t, c, deskhand.KindTaskStatus)
+	if ev, more := <-c; more {
+		t.Errorf("after the end came %s", ev.Kind)
+	}
+	if got, err := st.Get(t.Context(), string(id)); err != nil || got.Status != deskhand.Failed {
+		t.Errorf("the task is %s, %v", got.Status, err)
+	}
+}
+
 func watchUnknown(t *testing.T, open Open) {
 	e, _ := open(t, newWorld(Turns()))
 	if _, err := e.Watch(t.Context(), deskhand.NewTaskID(), 0); deskhand.CodeOf(err) != deskhand.NotFound {

@@ -170,12 +170,26 @@ func (e *Engine) follow(ctx context.Context, w *watcher, ours *drive) {
 		select {
 		case <-w.wake:
 		case <-poll.C:
+			if ours == nil && !e.lives(ctx, w.task) {
+				return
+			}
 		case <-ctx.Done():
 			return
 		case <-e.quit:
 			return
 		}
 	}
+}
+
+// lives looks, for a watcher of a task that is driven elsewhere, whether anybody
+// drives it, and buries it when nobody does: what that writes is there to read.
+// False means that nothing more will be written.
+func (e *Engine) lives(ctx context.Context, id deskhand.TaskID) bool {
+	err := e.find(ctx, id)
+	if err != nil && ctx.Err() == nil {
+		e.cfg.Log.Error("watch ended", "task", id, "err", err)
+	}
+	return err == nil
 }
 
 // live reports whether the task is still being driven, as far as w has sent.
