@@ -107,47 +107,125 @@ func (s *session) drive(ctx context.Context, a *app, v view) error {
 // returns how it ended. The first signal stops the task in order, the second
 // ends the program at once: everything it started dies with it.
 func (s *session) follow(ctx context.Context, a *app, v view, id deskhand.TaskID, seq int64) error {
-	var stopping sync.WaitGroup
-	defer stopping.Wait()
-	var interrupted, broken error
-	stop := func(reason string) {
-		stopping.Go(func() {
-			if err := s.engine.Stop(ctx, id, reason); err != nil {
-				a.say("deskhand: stopping the task: %s", err)
-			}
-		})
+	f := &following{session: s, view: v, id: id, seq: seq, typed: make(chan string, maxUnread)}
+	defer f.stopping.Wait()
+	if text, ok := v.(*textView); ok {
+		text.hear(a.stdin, f.hear)
 	}
-	events, err := s.engine.Watch(ctx, id, seq)
+	for {
+		if err := f.watch(ctx); err != nil {
+			return err
+		}
+		task, err := s.store.Get(ctx, string(id))
+		if err != nil {
+			return err
+		}
+		goesOn := task.Status == deskhand.Running // a last word of the person came just in time
+		if !goesOn {
+			if goesOn, err = f.ask(ctx, task); err != nil {
+				return err
+			}
+		}
+		if goesOn {
+			continue
+		}
+		f.stopping.Wait()
+		if task, err = s.store.Get(ctx, string(id)); err != nil {
+			return err
+		}
+		return s.report(task, v, f.interrupted, f.broken)
+	}
+}
+
+// maxUnread is how many typed lines wait for the task to be looked after.
+const maxUnread = 16
+
+// following is a task that is driven here and shown to somebody.
+type following struct {
+	*session
+	view  view
+	id    deskhand.TaskID
+	seq   int64       // of the last event shown
+	typed chan string // lines of a person at the terminal
+
+	reached *deskhand.BudgetReached // since it last began to run
+	stuck   bool                    // likewise: a person was asked how to go on
+
+	stopping            sync.WaitGroup
+	interrupted, broken error
+}
+
+// watch shows the task until it stands still, and passes on what was typed until then.
+func (f *following) watch(ctx context.Context) error {
+	events, err := f.engine.Watch(ctx, f.id, f.seq)
 	if err != nil {
 		return err
 	}
-	if text, ok := v.(*textView); ok {
-		text.hear(a.stdin, func(line string) error { return s.engine.Say(ctx, id, line) })
-	}
-	for open := true; open; {
+	for {
 		select {
 		case e, more := <-events:
-			if open = more; !more || broken != nil {
+			if !more {
+				f.unread(ctx)
+				return nil
+			}
+			if f.broken != nil {
 				continue
 			}
-			if broken = v.event(e); broken != nil {
-				stop("The output could not be written.")
+			if f.broken = errors.Join(f.view.event(e), f.remember(e)); f.broken != nil {
+				f.stop(ctx, "The output could not be written.")
 			}
-		case <-s.signals:
-			if interrupted != nil {
-				v.close()
-				a.exit(exitInterrupted)
-			}
-			interrupted = &outcome{exitInterrupted}
-			stop("Interrupted from the keyboard or by a signal.")
+		case line := <-f.typed:
+			f.say(ctx, line)
+		case <-f.signals:
+			f.signal(ctx)
 		}
 	}
-	stopping.Wait()
-	task, err := s.store.Get(ctx, string(id))
-	if err != nil {
-		return err
+}
+
+// unread says what was typed and not said yet.
+func (f *following) unread(ctx context.Context) {
+	for {
+		select {
+		case line := <-f.typed:
+			f.say(ctx, line)
+		default:
+			return
+		}
 	}
-	return s.report(task, v, interrupted, broken)
+}
+
+func (f *following) say(ctx context.Context, line string) {
+	if err := f.engine.Say(ctx, f.id, line); err != nil {
+		f.view.(*textView).remark(err.Error())
+	}
+}
+
+// hear takes a line that a person typed.
+func (f *following) hear(line string) error {
+	select {
+	case f.typed <- line:
+		return nil
+	default:
+		return deskhand.Errorf("", deskhand.Unavailable, "the lines before this one are not read yet; type it again in a moment")
+	}
+}
+
+// signal stops the task, or ends the program when it was told to stop already.
+func (f *following) signal(ctx context.Context) {
+	if f.interrupted != nil {
+		f.view.close()
+		f.app.exit(exitInterrupted)
+	}
+	f.interrupted = &outcome{exitInterrupted}
+	f.stop(ctx, "Interrupted from the keyboard or by a signal.")
+}
+
+func (f *following) stop(ctx context.Context, reason string) {
+	f.stopping.Go(func() {
+		if err := f.engine.Stop(ctx, f.id, reason); err != nil {
+			f.app.say("deskhand: stopping the task: %s", err)
+		}
+	})
 }
 
 // report shows the end and returns what the exit status is made of.

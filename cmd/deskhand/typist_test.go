@@ -76,7 +76,7 @@ func (x *terminal) typing(t *testing.T, keys string) {
 // waitFor waits until want is shown.
 func (x *terminal) waitFor(t *testing.T, want string) {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !strings.Contains(x.shown(), want) {

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/deskhand/deskhand"
+)
+
+// A question is what the person at the terminal is asked when a task stands
+// still that could go on.
+type question struct {
+	text string
+	// goOn takes the line that was typed, which is not "no". An error for which
+	// the person can type something else is Invalid.
+	goOn func(ctx context.Context, line string) error
+}
+
+// ask asks the person at the terminal how to go on with a task that stands
+// still, and reports whether it does. Where nobody can be asked it does not.
+func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, err error) {
+	q := f.question(task)
+	text, isText := f.view.(*textView)
+	if q == nil || !isText || text.typist == nil || f.interrupted != nil || f.broken != nil {
+		return false, nil
+	}
+	text.screen.Busy("")
+	text.screen.Line(bold, q.text)
+	for {
+		select {
+		case <-f.signals:
+			f.signal(ctx)
+			return false, nil
+		case line := <-f.typed:
+			if isNo(line) {
+				return false, nil
+			}
+			err := q.goOn(ctx, line)
+			if deskhand.CodeOf(err) != deskhand.Invalid {
+				return err == nil, err
+			}
+			text.remark(err.Error())
+		}
+	}
+}
+
+// question returns what is asked about a task that stands still, if anything.
+func (f *following) question(task deskhand.Task) *question {
+	switch {
+	case task.Status == deskhand.Exhausted && f.reached != nil:
+		spent := *f.reached
+		unit := limits[spent.Bound]
+		return &question{
+			text: fmt.Sprintf("Go on? yes raises the limit to %s; %s is the new limit in all; no leaves the task for deskhand task resume.",
+				unit.words(doubled(spent)), unit.example),
+			goOn: func(ctx context.Context, line string) error { return f.raise(ctx, task, spent, line) },
+		}
+	case task.Status == deskhand.Waiting && f.stuck:
+		return &question{
+			text: "How should it go on? Type what to do next; no leaves the task for deskhand task message.",
+			goOn: func(ctx context.Context, line string) error { return f.engine.Say(ctx, f.id, line) },
+		}
+	}
+	return nil
+}
+
+// raise gives the bound that was reached the limit that a person typed.
+func (f *following) raise(ctx context.Context, task deskhand.Task, spent deskhand.BudgetReached, line string) error {
+	unit, limit := limits[spent.Bound], doubled(spent)
+	if !isYes(line) {
+		var err error
+		if limit, err = unit.read(strings.TrimSpace(line)); err != nil {
+			return usage("type yes, no, or %s", unit.example)
+		}
+		if !(limit > spent.Spent) {
+			return usage("%s is spent already: the new limit in all must be more", unit.words(spent.Spent))
+		}
+	}
+	b := task.Budget
+	unit.set(&b, limit)
+	if err := f.engine.Raise(ctx, f.id, b, whoami()); err != nil {
+		return err
+	}
+	return f.engine.Resume(ctx, f.id)
+}
+
+// doubled returns a limit that is twice the one that was reached, or more where
+// the next request takes more.
+func doubled(spent deskhand.BudgetReached) float64 {
+	return max(2*spent.Limit, spent.Spent+spent.Estimate)
+}
+
+// limits is how a person reads and types the limit of a bound of a Budget.
+var limits = map[string]struct {
+	example string
+	words   func(float64) string
+	read    func(string) (float64, error)
+	set     func(*deskhand.Budget, float64)
+}{
+	"turns": {
+		"a number of turns", func(n float64) string { return plural(int(n), "turn") }, whole,
+		func(b *deskhand.Budget, n float64) { b.MaxTurns = int(n) },
+	},
+	"tokens": {
+		"a number of tokens", func(n float64) string { return plural(int(n), "token") }, whole,
+		func(b *deskhand.Budget, n float64) { b.MaxTokens = int64(n) },
+	},
+	"time": {
+		"a time such as 1h30m", func(s float64) string { return seconds(s).String() },
+		func(s string) (float64, error) {
+			d, err := time.ParseDuration(s)
+			return d.Seconds(), err
+		},
+		func(b *deskhand.Budget, s float64) { b.MaxTime = seconds(s) },
+	},
+	"cost": {
+		"an amount such as $2.50", func(usd float64) string { return fmt.Sprintf("$%.2f", math.Ceil(usd*100)/100) },
+		func(s string) (float64, error) {
+			usd, err := strconv.ParseFloat(strings.TrimPrefix(s, "$"), 64)
+			return usd, cmp.Or(err, finite(usd))
+		},
+		func(b *deskhand.Budget, usd float64) { b.MaxCostUSD = math.Ceil(usd*100) / 100 },
+	},
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(time.Millisecond)
+}
+
+func whole(s string) (float64, error) {
+	n, err := strconv.ParseInt(s, 10, 32)
+	return float64(n), err
+}
+
+// finite refuses what is a number for the machine alone.
+func finite(n float64) error {
+	if math.IsNaN(n) || math.IsInf(n, 0) {
+		return strconv.ErrRange
+	}
+	return nil
+}
+
+func isYes(line string) bool { return oneOf(line, "y", "yes") }
+func isNo(line string) bool  { return oneOf(line, "n", "no") }
+
+func oneOf(line string, words ...string) bool {
+	for _, w := range words {
+		if strings.EqualFold(strings.TrimSpace(line), w) {
+			return true
+		}
+	}
+	return false
+}
+
+// remember keeps what a question may be about.
+func (f *following) remember(e deskhand.Event) error {
+	f.seq = max(f.seq, e.Seq)
+	switch e.Kind {
+	case deskhand.KindBudgetReached:
+		f.reached = new(deskhand.BudgetReached)
+		return json.Unmarshal(e.Data, f.reached)
+	case deskhand.KindStuckNoticed:
+		var d deskhand.StuckNoticed
+		err := json.Unmarshal(e.Data, &d)
+		f.stuck = d.Step == deskhand.StepAsk
+		return err
+	case deskhand.KindTaskStatus:
+		var d deskhand.TaskStatus
+		err := json.Unmarshal(e.Data, &d)
+		if d.To == deskhand.Running {
+			f.reached, f.stuck = nil, false
+		}
+		return err
+	}
+	return nil
+}
