@@ -27,7 +27,7 @@ type question struct {
 func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, err error) {
 	q := f.question(task)
 	text, isText := f.view.(*textView)
-	if q == nil || !isText || text.typist == nil || f.interrupted != nil || f.broken != nil {
+	if q == nil || !isText || text.typist == nil || f.ending() {
 		return false, nil
 	}
 	text.screen.Busy("")
@@ -49,6 +49,9 @@ func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, e
 		}
 	}
 }
+
+// ending reports whether the task is to end rather than to go on.
+func (f *following) ending() bool { return f.interrupted != nil || f.broken != nil }
 
 // question returns what is asked about a task that stands still, if anything.
 func (f *following) question(task deskhand.Task) *question {
