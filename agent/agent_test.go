@@ -283,6 +283,28 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestLongLivedPrompts checks that prompts are asked to live longer once they were
+// lost more often than by chance, and that this stays so after a restart.
+func TestLongLivedPrompts(t *testing.T) {
+	t.Parallel()
+	s, a, st := newScript(t)
+	for i, c := range []struct {
+		pause time.Duration
+		slow  bool
+	}{{0, false}, {promptLife, false}, {promptLife + time.Second, false}, {time.Minute, false}, {promptLife + time.Second, true}, {time.Second, true}} {
+		s.clock = s.clock.Add(c.pause)
+		s.must(a.append(t.Context(), st, deskhand.KindTurnStarted, deskhand.TurnStarted{Turn: i + 1}))
+		if got := a.request(st).Slow; got != c.slow {
+			t.Errorf("turn %d, %s after the one before: slow is %v", i+1, c.pause, got)
+		}
+	}
+	again, err := Fold(s.journal.Events(t.Context(), st.Task.ID, 0))
+	s.must(err)
+	if !a.request(again).Slow {
+		t.Error("it is forgotten")
+	}
+}
+
 // TestHistoryOnlyGrows plays a long conversation and checks that each request
 // begins with the one before, byte for byte.
 func TestHistoryOnlyGrows(t *testing.T) {

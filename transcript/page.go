@@ -266,7 +266,33 @@ func Meter(r *deskhand.ModelReplied) string {
 	if r.StopReason != "tool_use" && r.StopReason != "end_turn" {
 		s += " · stopped: " + plaintext.Line(r.StopReason)
 	}
+	for _, c := range r.Cleared {
+		s += " · " + clearedText(c)
+	}
 	return s
+}
+
+// clearedNames is what can be left out of a request, for one and for several.
+var clearedNames = map[deskhand.ClearedWhat][2]string{
+	deskhand.ClearedResults:  {"result", "results"},
+	deskhand.ClearedThinking: {"turn of thinking", "turns of thinking"},
+	deskhand.ClearedImages:   {"picture", "pictures"},
+}
+
+// clearedText says what of the conversation the model was not shown any more.
+func clearedText(c deskhand.Cleared) string {
+	names, known := clearedNames[c.What]
+	switch {
+	case c.What == deskhand.ClearedHistory:
+		return "the beginning summed up"
+	case !known:
+		return "some left out"
+	case c.Count == 1:
+		return "without the oldest " + names[0]
+	case c.Count > 1:
+		return fmt.Sprintf("without the oldest %d %s", c.Count, names[1])
+	}
+	return "without the oldest " + names[1]
 }
 
 // FailureText says what a failed request means, in one line.

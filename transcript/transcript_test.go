@@ -243,3 +243,23 @@ func FuzzHuman(f *testing.F) {
 		}
 	})
 }
+
+// TestMeterSaysWhatWasLeftOut reads the line below a reply that the model wrote
+// without having seen all of the conversation.
+func TestMeterSaysWhatWasLeftOut(t *testing.T) {
+	t.Parallel()
+	for want, c := range map[string]deskhand.Cleared{
+		" · without the oldest 12 results":        {What: deskhand.ClearedResults, Count: 12, Tokens: 30000},
+		" · without the oldest picture":           {What: deskhand.ClearedImages, Count: 1},
+		" · without the oldest turns of thinking": {What: deskhand.ClearedThinking},
+		" · the beginning summed up":              {What: deskhand.ClearedHistory},
+		" · some left out":                        {What: "later kinds"},
+	} {
+		r := deskhand.ModelReplied{StopReason: "end_turn"}
+		before := Meter(&r)
+		r.Cleared = []deskhand.Cleared{c}
+		if got := Meter(&r); got != before+want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -74,15 +75,26 @@ func TestOverTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failed := 0
+	failed, replies, cost := 0, 0, 0.0
 	for ev := range events {
-		if ev.Kind == deskhand.KindModelFailed {
+		switch ev.Kind {
+		case deskhand.KindModelFailed:
 			failed++
+		case deskhand.KindModelReplied:
+			var d deskhand.ModelReplied
+			if err := json.Unmarshal(ev.Data, &d); err != nil {
+				t.Fatal(err)
+			}
+			replies++
+			cost += byTheTable(d.Usage)
 		}
 	}
 	got, err := st.Get(t.Context(), string(task.ID))
-	if err != nil || got.Status != deskhand.Done || got.Result != "All done." || got.CostUSD <= 0 || got.Usage.Output == 0 {
+	if err != nil || got.Status != deskhand.Done || got.Result != "All done." || got.Usage.Output == 0 {
 		t.Errorf("it ended as %+v, %v", got, err)
+	}
+	if replies < 3 || got.Usage.CacheRead == 0 || math.Abs(got.CostUSD-cost) > 1e-9 {
+		t.Errorf("%d replies cost $%f, want $%f", replies, got.CostUSD, cost)
 	}
 	if p := server.Problems(); len(p) != 0 || server.Left() != 0 || failed != 2 {
 		t.Errorf("the server complains of %q, has %d replies left; %d attempts failed", p, server.Left(), failed)
@@ -93,6 +105,13 @@ func TestOverTheWire(t *testing.T) {
 	if err := st.Verify(t.Context(), task.ID); err != nil {
 		t.Error(err)
 	}
+}
+
+// byTheTable is what the published prices make of a reply of the default model,
+// in US dollars: $2 for a million tokens of input, $10 for as many of output, a
+// quarter more for what is written to the cache and a tenth for what is read.
+func byTheTable(u deskhand.Usage) float64 {
+	return (2*float64(u.Input) + 2*1.25*float64(u.CacheWrite) + 2*0.1*float64(u.CacheRead) + 10*float64(u.Output)) / 1e6
 }
 
 // shell is a computer whose tools remember what ran.

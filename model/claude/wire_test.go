@@ -403,6 +403,29 @@ func TestRequestBody(t *testing.T) {
 	}
 }
 
+// TestLongLivedMarkers checks that every marker of a slow conversation lives for
+// an hour, against a server that refuses a longer one after a shorter one, and
+// that an hour is what is paid for.
+func TestLongLivedMarkers(t *testing.T) {
+	t.Parallel()
+	client, p, server := tapped(t, long(1, 3))
+	req := request("a slow task")
+	req.Slow = true
+	reply, err := client.Reply(t.Context(), req, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := string(p.bodies[0])
+	all, hours := strings.Count(body, `"cache_control":`), strings.Count(body, `"cache_control":{"type":"ephemeral","ttl":"1h"}`)
+	if all < 2 || hours != all || len(server.Problems()) != 0 {
+		t.Errorf("%d of %d markers live for an hour; problems %q:\n%s", hours, all, server.Problems(), body)
+	}
+	u := reply.Usage
+	if u.CacheWrite == 0 || u.CacheWrite1h != u.CacheWrite {
+		t.Errorf("paid for %+v", u)
+	}
+}
+
 func TestRequestsThatAreNotSent(t *testing.T) {
 	t.Parallel()
 	p := &tap{Handler: events()}
