@@ -191,7 +191,7 @@ func (a *Agent) beside(st *State) Ask {
 			text += fmt.Sprintf("\n%s %s", c.Name, c.Input)
 		}
 		return reply, a.append(ctx, st, deskhand.KindModelConsulted, deskhand.ModelConsulted{
-			Why: why, Model: reply.Model, Reply: text, Usage: reply.Usage, CostUSD: a.cost(reply.Usage),
+			Why: why, Model: reply.Model, Reply: text, Usage: reply.Usage, CostUSD: reply.Cost(a.cost),
 			DurationMS: a.now().Sub(begun).Milliseconds(), RequestID: reply.RequestID,
 		})
 	}
