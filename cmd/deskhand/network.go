@@ -14,6 +14,7 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/machine"
+	"github.com/deskhand/deskhand/model/claude"
 	"github.com/deskhand/deskhand/sandbox/egress"
 )
 
@@ -137,7 +138,11 @@ func (c *runCmd) network(a *app, p *plan) error {
 
 // rules returns what the desktop of t may reach.
 func (a *app) rules(t deskhand.Task) (*egress.Rules, error) {
-	return egress.NewRules(modelHosts(a.env("ANTHROPIC_BASE_URL")), t.Allow...)
+	var never []string
+	for _, name := range claude.AddressVariables() {
+		never = append(never, modelHosts(a.env(name))...)
+	}
+	return egress.NewRules(never, t.Allow...)
 }
 
 // modelHosts returns the host that a model is asked at, which must never be

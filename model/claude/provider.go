@@ -51,6 +51,15 @@ func detected() []struct {
 	}
 }
 
+// AddressVariables names the variables of the environment that say where models
+// are asked, whoever serves them.
+func AddressVariables() []string {
+	return []string{
+		"ANTHROPIC_BASE_URL", "ANTHROPIC_FOUNDRY_BASE_URL", "ANTHROPIC_AWS_BASE_URL",
+		"ANTHROPIC_GOOGLE_CLOUD_BASE_URL", "ANTHROPIC_VERTEX_BASE_URL", "ANTHROPIC_BEDROCK_BASE_URL",
+	}
+}
+
 // Detect returns the provider that the environment speaks of: Anthropic, unless
 // only variables of another one are set.
 func Detect(getenv func(string) string) model.Provider {

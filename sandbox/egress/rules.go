@@ -34,6 +34,31 @@ type Decision struct {
 // inside: a key that somebody planted there would carry anything out.
 const ModelAPI = "api.anthropic.com"
 
+// modelAPIs is where else models are served, by the end of the host's name and,
+// where other services live there too, by a word of its first label: Amazon
+// Bedrock and Claude Platform on AWS, Vertex AI and Claude on Google Cloud,
+// Microsoft Foundry (their SDKs and documentation, November 2026).
+var modelAPIs = []struct{ word, suffix string }{
+	{"bedrock", ".amazonaws.com"},
+	{"bedrock", ".api.aws"},
+	{"aws-external-anthropic", ".api.aws"},
+	{"aiplatform", ".googleapis.com"},
+	{"claude", ".googleapis.com"},
+	{"", ".services.ai.azure.com"},
+}
+
+// servesModels reports whether a host is one of modelAPIs. A name that only ends
+// there by chance is refused as well: nobody but a model's user goes there.
+func servesModels(host Host) bool {
+	first, _, _ := strings.Cut(host.name, ".")
+	for _, api := range modelAPIs {
+		if strings.HasSuffix(host.name, api.suffix) && strings.Contains(first, api.word) {
+			return true
+		}
+	}
+	return false
+}
+
 // rule is one entry of a list.
 type rule struct {
 	text   string
@@ -156,8 +181,8 @@ type Rules struct {
 var _ Judge = (*Rules)(nil)
 
 // NewRules returns the list of entries, none of which reaches a host in never
-// (HOST or HOST:PORT; without a port: at any) or the ModelAPI. Invalid: an
-// entry makes no sense.
+// (HOST or HOST:PORT; without a port: at any) or an API that serves models.
+// Invalid: an entry makes no sense.
 func NewRules(never []string, entries ...string) (*Rules, error) {
 	r := &Rules{}
 	for _, text := range append([]string{ModelAPI}, never...) {
@@ -237,5 +262,5 @@ func (r *Rules) Never(addr netip.Addr, port uint16) bool {
 }
 
 func (r *Rules) refuses(host Host, port uint16) bool {
-	return slices.ContainsFunc(r.never, func(n rule) bool { return n.covers(host, port) })
+	return servesModels(host) || slices.ContainsFunc(r.never, func(n rule) bool { return n.covers(host, port) })
 }

@@ -65,7 +65,11 @@ func TestEntries(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	for _, text := range []string{ModelAPI, "API.anthropic.com.", "api.anthropic.com:8443", "gateway.test:4000"} {
+	for _, text := range []string{
+		ModelAPI, "API.anthropic.com.", "api.anthropic.com:8443", "gateway.test:4000", "bedrock-runtime.eu-central-1.amazonaws.com", "bedrock-mantle.us-east-1.api.aws",
+		"aws-external-anthropic.us-east-1.api.aws", "aiplatform.googleapis.com", "us-east5-aiplatform.googleapis.com", "aiplatform.eu.rep.googleapis.com", "claude.googleapis.com",
+		"mine.services.ai.azure.com",
+	} {
 		if _, err := NewRules([]string{"gateway.test:4000"}, text); deskhand.CodeOf(err) != deskhand.Denied {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -74,7 +78,7 @@ func TestEntries(t *testing.T) {
 
 func TestDecide(t *testing.T) {
 	t.Parallel()
-	r, err := NewRules([]string{"gateway.test:4000", "198.51.100.9:4000"}, "allowed.test", "*.example.com", "git.test:22,opaque", "198.51.100.7:8080", "10.1.2.0/24", "Bücher.example:81", "[2001:db8::7]", "*.anthropic.com", "gateway.test:80")
+	r, err := NewRules([]string{"gateway.test:4000", "198.51.100.9:4000"}, "allowed.test", "*.example.com", "git.test:22,opaque", "198.51.100.7:8080", "10.1.2.0/24", "Bücher.example:81", "[2001:db8::7]", "*.anthropic.com", "gateway.test:80", "*.amazonaws.com", "*.googleapis.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +89,9 @@ func TestDecide(t *testing.T) {
 		"a.example.com:443": true, "a.b.example.com:443": true, "example.com:443": false, "evilexample.com:443": false, "example.com.evil.test:443": false,
 		"git.test:22": true, "git.test:443": false, "198.51.100.7:8080": true, "198.51.100.7:80": false, "10.1.2.3:9999": true, "10.1.3.3:80": false,
 		"xn--bcher-kva.example:81": true, "[2001:db8::7]:443": true, "[2001:db8::8]:443": false,
-		"api.anthropic.com:443": false, "docs.anthropic.com:443": true, "gateway.test:4000": false, "gateway.test:80": true,
+		"api.anthropic.com:443": false, "docs.anthropic.com:443": true,
+		"s3.eu-central-1.amazonaws.com:443": true, "bedrock-runtime-fips.us-east-1.amazonaws.com:443": false, "storage.googleapis.com:443": true, "europe-west1-aiplatform.googleapis.com:443": false,
+		"gateway.test:4000": false, "gateway.test:80": true,
 	} {
 		h, port, err := parseAuthority(text, 0)
 		if err != nil {
