@@ -35,7 +35,7 @@ type Decision struct {
 const ModelAPI = "api.anthropic.com"
 
 // modelAPIs is where else models are served, by the end of the host's name and,
-// where other services live there too, by a word of its first label: Amazon
+// where other services live there too, by a word before that: Amazon
 // Bedrock and Claude Platform on AWS, Vertex AI and Claude on Google Cloud,
 // Microsoft Foundry (their SDKs and documentation, November 2026).
 var modelAPIs = []struct{ word, suffix string }{
@@ -50,9 +50,8 @@ var modelAPIs = []struct{ word, suffix string }{
 // servesModels reports whether a host is one of modelAPIs. A name that only ends
 // there by chance is refused as well: nobody but a model's user goes there.
 func servesModels(host Host) bool {
-	first, _, _ := strings.Cut(host.name, ".")
 	for _, api := range modelAPIs {
-		if strings.HasSuffix(host.name, api.suffix) && strings.Contains(first, api.word) {
+		if before, ok := strings.CutSuffix(host.name, api.suffix); ok && strings.Contains(before, api.word) {
 			return true
 		}
 	}

@@ -90,7 +90,8 @@ func TestDecide(t *testing.T) {
 		"git.test:22": true, "git.test:443": false, "198.51.100.7:8080": true, "198.51.100.7:80": false, "10.1.2.3:9999": true, "10.1.3.3:80": false,
 		"xn--bcher-kva.example:81": true, "[2001:db8::7]:443": true, "[2001:db8::8]:443": false,
 		"api.anthropic.com:443": false, "docs.anthropic.com:443": true,
-		"s3.eu-central-1.amazonaws.com:443": true, "bedrock-runtime-fips.us-east-1.amazonaws.com:443": false, "storage.googleapis.com:443": true, "europe-west1-aiplatform.googleapis.com:443": false,
+		"s3.eu-central-1.amazonaws.com:443": true, "bedrock-runtime-fips.us-east-1.amazonaws.com:443": false, "vpce-1-x.bedrock-runtime.us-east-1.vpce.amazonaws.com:443": false,
+		"storage.googleapis.com:443": true, "europe-west1-aiplatform.googleapis.com:443": false,
 		"gateway.test:4000": false, "gateway.test:80": true,
 	} {
 		h, port, err := parseAuthority(text, 0)
