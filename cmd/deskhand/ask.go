@@ -50,6 +50,10 @@ func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, e
 	}
 }
 
+// pausing reports whether the task is about to stand still, and the person was
+// told so: from then on what is typed is an answer.
+func (f *following) pausing() bool { return f.reached != nil || f.stuck }
+
 // ending reports whether the task is to end rather than to go on.
 func (f *following) ending() bool { return f.interrupted != nil || f.broken != nil }
 
@@ -66,7 +70,7 @@ func (f *following) question(task deskhand.Task) *question {
 		}
 	case task.Status == deskhand.Waiting && f.stuck:
 		return &question{
-			text: "How should it go on? Type what to do next; no leaves the task for deskhand task message.",
+			text: "Type what to do next, and it goes on; no leaves the task for deskhand task message.",
 			goOn: func(ctx context.Context, line string) error { return f.engine.Say(ctx, f.id, line) },
 		}
 	}

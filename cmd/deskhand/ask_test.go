@@ -62,7 +62,7 @@ func TestAsks(t *testing.T) {
 		"stuck, told how": {
 			round,
 			[]string{"--stuck", "identical=2"},
-			[][2]string{{"How should it go on?", "Leave the circle.\r"}},
+			[][2]string{{"Type what to do next", "Leave the circle.\r"}},
 			"Out of it.", exitDone,
 		},
 		"stuck, left": {round, []string{"--stuck", "identical=2"}, [][2]string{{"How should it go on?", "no\r"}}, "waiting · ", exitWaiting},

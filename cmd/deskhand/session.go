@@ -162,6 +162,10 @@ func (f *following) watch(ctx context.Context) error {
 		return err
 	}
 	for {
+		typed := f.typed
+		if f.pausing() {
+			typed = nil // what is typed now is an answer: see ask
+		}
 		select {
 		case e, more := <-events:
 			if !more {
@@ -174,7 +178,7 @@ func (f *following) watch(ctx context.Context) error {
 			if f.broken = errors.Join(f.view.event(e), f.remember(e)); f.broken != nil {
 				f.stop(ctx, "The output could not be written.")
 			}
-		case line := <-f.typed:
+		case line := <-typed:
 			f.say(ctx, line)
 		case <-f.signals:
 			f.signal(ctx)
@@ -184,7 +188,7 @@ func (f *following) watch(ctx context.Context) error {
 
 // unread says what was typed and not said yet.
 func (f *following) unread(ctx context.Context) {
-	for {
+	for !f.pausing() {
 		select {
 		case line := <-f.typed:
 			f.say(ctx, line)
