@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/transcript"
 )
 
 // A question is what the person at the terminal is asked when a task stands
@@ -22,6 +23,10 @@ type question struct {
 	goOn func(ctx context.Context, line string) error
 }
 
+// askPoll is how often a question looks whether it was answered elsewhere: the
+// task was resumed, told something or stopped from another terminal.
+const askPoll = 200 * time.Millisecond
+
 // ask asks the person at the terminal how to go on with a task that stands
 // still, and reports whether it does. Where nobody can be asked it does not.
 func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, err error) {
@@ -32,8 +37,15 @@ func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, e
 	}
 	text.screen.Busy("")
 	text.screen.Line(bold, q.text)
+	elsewhere := time.NewTicker(askPoll)
+	defer elsewhere.Stop()
 	for {
 		select {
+		case <-elsewhere.C:
+			now, err := f.store.Get(ctx, string(f.id))
+			if err != nil || now.Status != task.Status {
+				return err == nil, err // what happened is there to be shown
+			}
 		case <-f.signals:
 			f.signal(ctx)
 			return false, nil
@@ -41,11 +53,15 @@ func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, e
 			if isNo(line) {
 				return false, nil
 			}
-			err := q.goOn(ctx, line)
-			if deskhand.CodeOf(err) != deskhand.Invalid {
+			switch err := q.goOn(ctx, line); deskhand.CodeOf(err) {
+			case deskhand.Invalid:
+				text.remark(err.Error())
+			case deskhand.Conflict: // somebody else answered a moment before
+				text.remark(err.Error())
+				return true, nil
+			default:
 				return err == nil, err
 			}
-			text.remark(err.Error())
 		}
 	}
 }
@@ -127,12 +143,12 @@ var limits = map[string]struct {
 		func(b *deskhand.Budget, s float64) { b.MaxTime = seconds(s) },
 	},
 	"cost": {
-		"an amount such as $2.50", func(usd float64) string { return fmt.Sprintf("$%.2f", math.Ceil(usd*100)/100) },
+		"an amount such as $2.50", transcript.Dollars,
 		func(s string) (float64, error) {
 			usd, err := strconv.ParseFloat(strings.TrimPrefix(s, "$"), 64)
 			return usd, cmp.Or(err, finite(usd))
 		},
-		func(b *deskhand.Budget, usd float64) { b.MaxCostUSD = math.Ceil(usd*100) / 100 },
+		func(b *deskhand.Budget, usd float64) { b.MaxCostUSD = usd },
 	},
 }
 

@@ -3,12 +3,24 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/engine/enginetest"
+	"github.com/deskhand/deskhand/engine/local"
+	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/store"
+	"github.com/deskhand/deskhand/store/sqlite"
+	"github.com/deskhand/deskhand/transcript"
 )
 
 const fourTurns = `-- model --
@@ -39,7 +51,7 @@ func TestAsks(t *testing.T) {
 	for name, c := range map[string]struct {
 		script string
 		flags  []string
-		talk   [][2]string // wait for this, type that
+		talk   [][2]string // wait for this, type that; what begins with "!" is run in another terminal, for the task
 		shows  string
 		status int
 	}{
@@ -59,6 +71,13 @@ func TestAsks(t *testing.T) {
 			[]string{"--max-turns", "1"},
 			[][2]string{{"Go on?", "\x03"}}, "stopped · ", exitInterrupted,
 		},
+		"budget raised elsewhere": {
+			fourTurns,
+			[]string{"--max-turns", "1"},
+			[][2]string{{"Go on?", "!resume --max-turns 9"}},
+			"Done at last.", exitDone,
+		},
+		"stopped elsewhere": {fourTurns, []string{"--max-turns", "1"}, [][2]string{{"Go on?", "!stop"}}, "stopped · ", exitStopped},
 		"stuck, told how": {
 			round,
 			[]string{"--stuck", "identical=2"},
@@ -73,7 +92,11 @@ func TestAsks(t *testing.T) {
 			run := runOnTerminal(t, x, c.script, c.flags...)
 			for _, step := range c.talk {
 				x.waitFor(t, step[0])
-				x.typing(t, step[1])
+				if command, other := strings.CutPrefix(step[1], "!"); other {
+					elsewhere(t, run, x, command)
+				} else {
+					x.typing(t, step[1])
+				}
 			}
 			x.waitFor(t, c.shows)
 			err := run.Wait()
@@ -82,6 +105,61 @@ func TestAsks(t *testing.T) {
 				t.Errorf("exit status %d (%v), want %d: %s", status, err, c.status, x.shown())
 			}
 		})
+	}
+}
+
+// elsewhere runs a command of deskhand task on the task that run shows on x.
+func elsewhere(t *testing.T, run *exec.Cmd, x *terminal, command string) {
+	t.Helper()
+	id := regexp.MustCompile(`task (\w+) · `).FindStringSubmatch(x.shown())
+	args := strings.Fields("task " + command)
+	args = slices.Insert(args, 2, id[1])
+	if args[1] == "resume" { // which has to have a model, though it asks none
+		args = append(args, "--model", "script:"+filepath.Join(run.Dir, "model.txtar"))
+	}
+	c := exec.CommandContext(t.Context(), "deskhand", args...)
+	c.Env = run.Env
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%q: %v, %s", args, err, out)
+	}
+}
+
+// unrecorded is a store that takes no end of a task: its disk is full.
+type unrecorded struct{ store.Store }
+
+func (u unrecorded) Append(ctx context.Context, events ...deskhand.Event) ([]deskhand.Event, error) {
+	for _, e := range events {
+		if e.Kind == deskhand.KindModelReplied || e.Kind == deskhand.KindTaskStatus && strings.Contains(string(e.Data), `"from":"running"`) {
+			return nil, deskhand.Errorf("store: append", deskhand.Unavailable, "the disk is full")
+		}
+	}
+	return u.Store.Append(ctx, events...)
+}
+
+// TestEndNotRecorded follows a task of whose end nothing could be written.
+func TestEndNotRecorded(t *testing.T) {
+	t.Parallel()
+	st, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	full := unrecorded{st}
+	e, err := local.New(t.Context(), local.Config{
+		Store: full, Computers: new(enginetest.Computers),
+		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
+			return enginetest.Turns(enginetest.Say("done")), nil, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	a := newApp(strings.NewReader(""), io.Discard, io.Discard, func(string) string { return "" })
+	s := &session{app: a, store: full, engine: e, plan: plan{task: deskhand.Task{Text: "do it", Permission: "trust"}}}
+	err = s.drive(t.Context(), a, outcomeView{io.Discard, transcript.New()})
+	if deskhand.CodeOf(err) != deskhand.Unavailable || !strings.Contains(err.Error(), "could not be recorded") {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

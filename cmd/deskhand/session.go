@@ -120,7 +120,7 @@ func (s *session) follow(ctx context.Context, a *app, v view, id deskhand.TaskID
 		if err != nil {
 			return err
 		}
-		goesOn := task.Status == deskhand.Running // a last word of the person came just in time
+		goesOn := task.Status == deskhand.Running && s.engine.Drives(id) // a last word of the person came just in time
 		if !goesOn {
 			if goesOn, err = f.ask(ctx, task); err != nil {
 				return err
@@ -250,6 +250,8 @@ func (s *session) report(task deskhand.Task, v view, interrupted, broken error) 
 		return interrupted
 	case task.Status == deskhand.Failed:
 		return deskhand.Errorf("", deskhand.Internal, "%s", s.reason(task))
+	case task.Status == deskhand.Running:
+		return deskhand.Errorf("", deskhand.Unavailable, "how the task ended could not be recorded: see whether the disk of the state directory is full, then deskhand task resume %s goes on with it", task.ID)
 	}
 	return ended(task.Status)
 }
