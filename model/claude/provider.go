@@ -3,6 +3,7 @@ package claude
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/anthropics/anthropic-sdk-go/v2/aws"
 	"github.com/anthropics/anthropic-sdk-go/v2/bedrock"
@@ -54,10 +55,15 @@ func detected() []struct {
 // AddressVariables names the variables of the environment that say where models
 // are asked, whoever serves them.
 func AddressVariables() []string {
-	return []string{
-		"ANTHROPIC_BASE_URL", "ANTHROPIC_FOUNDRY_BASE_URL", "ANTHROPIC_AWS_BASE_URL",
-		"ANTHROPIC_GOOGLE_CLOUD_BASE_URL", "ANTHROPIC_VERTEX_BASE_URL", "ANTHROPIC_BEDROCK_BASE_URL",
+	all := []string{"ANTHROPIC_BASE_URL"} // speaks for no provider: a gateway may stand there
+	for _, d := range detected() {
+		for _, name := range d.names {
+			if strings.HasSuffix(name, "_BASE_URL") {
+				all = append(all, name)
+			}
+		}
 	}
+	return all
 }
 
 // Detect returns the provider that the environment speaks of: Anthropic, unless

@@ -30,15 +30,14 @@ type Decision struct {
 	Reason  string // why it was refused, in fixed words
 }
 
-// ModelAPI is the host of the Messages API, which is never reachable from
-// inside: a key that somebody planted there would carry anything out.
-const ModelAPI = "api.anthropic.com"
-
-// modelAPIs is where else models are served, by the end of the host's name and,
-// where other services live there too, by a word before that: Amazon
-// Bedrock and Claude Platform on AWS, Vertex AI and Claude on Google Cloud,
-// Microsoft Foundry (their SDKs and documentation, November 2026).
+// modelAPIs is where models are served, which is never reachable from inside: a
+// key that somebody planted there would carry anything out. They are known by the
+// end of the host's name and, where other services live there too, by a word
+// before that: the Messages API, Amazon Bedrock and Claude Platform on AWS,
+// Vertex AI and Claude on Google Cloud, Microsoft Foundry (their SDKs and
+// documentation, November 2026).
 var modelAPIs = []struct{ word, suffix string }{
+	{"", "api.anthropic.com"},
 	{"bedrock", ".amazonaws.com"},
 	{"bedrock", ".api.aws"},
 	{"aws-external-anthropic", ".api.aws"},
@@ -184,7 +183,7 @@ var _ Judge = (*Rules)(nil)
 // Invalid: an entry makes no sense.
 func NewRules(never []string, entries ...string) (*Rules, error) {
 	r := &Rules{}
-	for _, text := range append([]string{ModelAPI}, never...) {
+	for _, text := range never {
 		n, err := parseRule(text)
 		if err != nil {
 			return nil, err

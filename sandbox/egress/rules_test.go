@@ -66,7 +66,7 @@ func TestEntries(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		ModelAPI, "API.anthropic.com.", "api.anthropic.com:8443", "gateway.test:4000", "bedrock-runtime.eu-central-1.amazonaws.com", "bedrock-mantle.us-east-1.api.aws",
+		"api.anthropic.com", "API.anthropic.com.", "api.anthropic.com:8443", "gateway.test:4000", "bedrock-runtime.eu-central-1.amazonaws.com", "bedrock-mantle.us-east-1.api.aws",
 		"aws-external-anthropic.us-east-1.api.aws", "aiplatform.googleapis.com", "us-east5-aiplatform.googleapis.com", "aiplatform.eu.rep.googleapis.com", "claude.googleapis.com",
 		"mine.services.ai.azure.com",
 	} {
@@ -163,7 +163,7 @@ func TestAddToRunning(t *testing.T) {
 			t.Errorf("after: %+v", d)
 		}
 	}
-	h, _ := ParseHost(ModelAPI)
+	h, _ := ParseHost("api.anthropic.com")
 	if err := r.AllowHost(h, 443); deskhand.CodeOf(err) != deskhand.Denied {
 		t.Errorf("the model's API: %v", err)
 	}
