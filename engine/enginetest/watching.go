@@ -9,6 +9,7 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/store"
 )
 
 func many(t *testing.T, open Open) {
@@ -143,22 +144,30 @@ func watcherLeaves(t *testing.T, open Open) {
 	}
 }
 
-// watchForeign watches a task that somebody else drives in the same store.
-func watchForeign(t *testing.T, open Open) {
-	e, st := open(t, newWorld(Turns()))
-	id := deskhand.NewTaskID()
+// foreign begins a task in the place of another process: it has the task's lease
+// until release, and writes its events with put.
+func foreign(t *testing.T, st store.Store) (id deskhand.TaskID, put func(deskhand.Kind, any), release func()) {
+	t.Helper()
+	id = deskhand.NewTaskID()
 	release, err := st.Lease(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer release()
-	put := func(kind deskhand.Kind, d any) {
+	put = func(kind deskhand.Kind, d any) {
 		t.Helper()
 		if _, err := st.Append(t.Context(), deskhand.NewEvent(id, kind, d)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put(deskhand.KindTaskCreated, deskhand.TaskCreated{Task: newTask()})
+	return id, put, release
+}
+
+// watchForeign watches a task that somebody else drives in the same store.
+func watchForeign(t *testing.T, open Open) {
+	e, st := open(t, newWorld(Turns()))
+	id, put, release := foreign(t, st)
+	defer release()
 	put(deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Queued, To: deskhand.Running})
 	c := follow(t, e, id)
 	until(t, c, deskhand.KindTaskStatus)
@@ -177,14 +186,7 @@ func watchForeign(t *testing.T, open Open) {
 // watchOrphan watches a task whose driver dies without a word.
 func watchOrphan(t *testing.T, open Open) {
 	e, st := open(t, newWorld(Turns()))
-	id := deskhand.NewTaskID()
-	release, err := st.Lease(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := st.Append(t.Context(), deskhand.NewEvent(id, deskhand.KindTaskCreated, deskhand.TaskCreated{Task: newTask()})); err != nil {
-		t.Fatal(err)
-	}
+	id, _, release := foreign(t, st)
 	c := follow(t, e, id)
 	until(t, c, deskhand.KindTaskCreated)
 	release()

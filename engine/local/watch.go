@@ -170,7 +170,7 @@ func (e *Engine) follow(ctx context.Context, w *watcher, ours *drive) {
 		select {
 		case <-w.wake:
 		case <-poll.C:
-			if ours == nil && !e.lives(ctx, w.task) {
+			if ours == nil && !e.accountedFor(ctx, w.task) {
 				return
 			}
 		case <-ctx.Done():
@@ -181,10 +181,10 @@ func (e *Engine) follow(ctx context.Context, w *watcher, ours *drive) {
 	}
 }
 
-// lives looks, for a watcher of a task that is driven elsewhere, whether anybody
+// accountedFor looks, for a watcher of a task that is driven elsewhere, whether anybody
 // drives it, and buries it when nobody does: what that writes is there to read.
 // False means that nothing more will be written.
-func (e *Engine) lives(ctx context.Context, id deskhand.TaskID) bool {
+func (e *Engine) accountedFor(ctx context.Context, id deskhand.TaskID) bool {
 	err := e.find(ctx, id)
 	if err != nil && ctx.Err() == nil {
 		e.cfg.Log.Error("watch ended", "task", id, "err", err)
