@@ -165,8 +165,10 @@ type ModelFailed struct {
 
 // CallJudged is the gate's verdict on a call.
 type CallJudged struct {
-	CallID  string  `json:"call_id"`
-	Verdict Verdict `json:"verdict"`
+	CallID   string  `json:"call_id"`
+	Verdict  Verdict `json:"verdict"`
+	Class    string  `json:"class,omitempty"`
+	Reshapes bool    `json:"reshapes,omitempty"` // see Judgement
 }
 
 // CallStarted is the intent, durable before the effect.
@@ -189,10 +191,18 @@ type CallFinished struct {
 	Observed []Content `json:"observed,omitempty"`
 }
 
-// ApprovalAsked is a question to a person.
+// ApprovalAsked is a question to a person: one call, once. An answer counts when
+// it names Nonce, came before Expires, and Target is still as it was.
 type ApprovalAsked struct {
-	Call    Call    `json:"call"`
-	Verdict Verdict `json:"verdict"`
+	Call    Call      `json:"call"`
+	Verdict Verdict   `json:"verdict"`
+	Class   string    `json:"class,omitempty"`
+	Does    []string  `json:"does,omitempty"`
+	Always  []string  `json:"always,omitempty"`
+	Said    string    `json:"said,omitempty"` // the model's own words with the call
+	Target  *Target   `json:"target,omitempty"`
+	Nonce   Hash      `json:"nonce"`
+	Expires time.Time `json:"expires,omitzero"`
 }
 
 // HumanMessage is something a person said to the model, the task's own text first.

@@ -40,7 +40,7 @@ type Blobs interface {
 type Agent struct {
 	Model   model.Model
 	Tools   *tool.Set
-	Gate    func(deskhand.Call) deskhand.Verdict
+	Gate    deskhand.Gate
 	Journal Journal
 	Blobs   Blobs
 

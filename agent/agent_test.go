@@ -372,7 +372,9 @@ func BenchmarkTurn(b *testing.B) {
 	n := 0
 	a := &Agent{
 		Tools: set, Journal: j, Blobs: blobs{},
-		Gate: func(deskhand.Call) deskhand.Verdict { return deskhand.Verdict{Outcome: deskhand.Deny} },
+		Gate: func(deskhand.Call, deskhand.Moment) deskhand.Judgement {
+			return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: deskhand.Deny}}
+		},
 		Model: modelFunc(func(context.Context, model.Request, func(model.Delta)) (model.Reply, error) {
 			n++
 			return model.Reply{StopReason: "tool_use", Content: json.RawMessage(fmt.Sprintf(`[{"type":"tool_use","id":"t%d","name":"bash","input":{}}]`, n))}, nil

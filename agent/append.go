@@ -32,6 +32,9 @@ func (a *Agent) append(ctx context.Context, st *State, kind deskhand.Kind, data 
 // others appended in between. A fact is recorded also when the task is being
 // stopped.
 func (a *Agent) record(ctx context.Context, st *State, events ...deskhand.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	writing, cancel := detach(ctx)
 	defer cancel()
 	stored, err := a.Journal.Append(writing, events...)

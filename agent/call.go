@@ -32,26 +32,20 @@ func (a *Agent) one(ctx context.Context, st *State, i int) (Outcome, error) {
 	if text := a.refused(ctx, st, i); text != "" {
 		return goingOn, a.finish(ctx, st, i, deskhand.Failure(text), 0)
 	}
-	verdict, before := a.judge(st, c)
+	verdict, before, err := a.judge(ctx, st, c)
+	if err != nil {
+		return Outcome{}, err
+	}
 	switch verdict.Outcome {
 	case deskhand.Allow:
 		return a.effect(ctx, st, i, before)
 	case deskhand.Ask:
-		if !c.asked {
-			before = append(before, a.event(st, deskhand.KindApprovalAsked, deskhand.ApprovalAsked{Call: c.Call, Verdict: verdict}))
-		}
-		out := Outcome{Status: deskhand.Waiting, Reason: verdict.Reason}
-		if len(before) == 0 {
-			return out, nil
-		}
-		return out, a.record(ctx, st, before...)
+		return Outcome{Status: deskhand.Waiting, Reason: verdict.Reason}, a.record(ctx, st, before...)
 	}
-	if len(before) > 0 {
-		if err := a.record(ctx, st, before...); err != nil {
-			return Outcome{}, err
-		}
+	if err := a.record(ctx, st, before...); err != nil {
+		return Outcome{}, err
 	}
-	return goingOn, a.finish(ctx, st, i, deskhand.Failure(denied(c.Name, c.decision)), 0)
+	return goingOn, a.finish(ctx, st, i, deskhand.Failure(denied(c.Call, verdict, c.decision)), 0)
 }
 
 // refused returns the answer to a call that must not run, whatever the gate
@@ -103,23 +97,6 @@ func halted(calls []call, i int, spec tool.Spec) string {
 		}
 	}
 	return ""
-}
-
-// judge returns the verdict on c, and the events that must be recorded before
-// anything comes of it.
-func (a *Agent) judge(st *State, c *call) (deskhand.Verdict, []deskhand.Event) {
-	if d := c.decision; d != nil {
-		outcome := deskhand.Deny
-		if d.Approve {
-			outcome = deskhand.Allow
-		}
-		return deskhand.Verdict{Outcome: outcome, Rule: "person"}, nil
-	}
-	if c.verdict != nil {
-		return *c.verdict, nil
-	}
-	v := a.Gate(c.Call)
-	return v, []deskhand.Event{a.event(st, deskhand.KindCallJudged, deskhand.CallJudged{CallID: c.ID, Verdict: v})}
 }
 
 // effect records the intent, then runs the call, then records the fact.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -204,7 +205,7 @@ func (s *script) run(before []string) string {
 		if cut {
 			data += " …"
 		}
-		fmt.Fprintf(&b, "%s %s\n", e.Kind, data)
+		fmt.Fprintf(&b, "%s %s\n", e.Kind, nonces.ReplaceAllString(data, `"nonce":"NONCE"`)) // it is never the same twice
 	}
 	fmt.Fprintf(&b, "\noutcome %s\n", strings.TrimSpace(fmt.Sprintf("%s %s%s", out.Status, out.Reason, out.Result)))
 	fmt.Fprintf(&b, "ran %s\ndeltas %d\n", strings.Join(s.ran, " "), s.deltas)
@@ -250,9 +251,22 @@ func (s *script) put(kind deskhand.Kind, data any) {
 	s.must(err)
 }
 
+// nonce returns that of the newest question.
+func (s *script) nonce() deskhand.Hash {
+	var q deskhand.ApprovalAsked
+	for _, e := range s.journal.events {
+		if e.Kind == deskhand.KindApprovalAsked {
+			s.must(json.Unmarshal(e.Data, &q))
+		}
+	}
+	return q.Nonce
+}
+
+var nonces = regexp.MustCompile(`"nonce":"[0-9a-f]{64}"`)
+
 func (s *script) putLines(lines []string) {
 	for _, l := range lines {
-		kind, data, ok := strings.Cut(l, " ")
+		kind, data, ok := strings.Cut(strings.ReplaceAll(l, "NONCE", string(s.nonce())), " ")
 		if !ok || !json.Valid([]byte(data)) {
 			s.t.Fatalf("%q is not an event", l)
 		}
@@ -268,11 +282,11 @@ func (s *script) agent() *Agent {
 	s.must(err)
 	return &Agent{
 		Model: s, Tools: set, Journal: s.journal, Blobs: s.blobs, Check: s.look,
-		Gate: func(c deskhand.Call) deskhand.Verdict {
+		Gate: func(c deskhand.Call, _ deskhand.Moment) deskhand.Judgement {
 			if o, ok := s.gate[c.Name]; ok {
-				return deskhand.Verdict{Outcome: o, Rule: "script", Reason: "The script says so."}
+				return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: o, Rule: "script", Reason: "The script says so."}}
 			}
-			return deskhand.Verdict{Outcome: deskhand.Allow, Rule: "script"}
+			return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: deskhand.Allow, Rule: "script"}}
 		},
 		Retry: model.RetryConfig{
 			Attempts: 3, Jitter: func() float64 { return 0 },

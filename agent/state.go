@@ -41,14 +41,17 @@ type State struct {
 	ready    bool                     // it has had a computer
 	spoken   int64                    // seq of the last message of a person
 	sent     int64                    // seq of the last turn.started
+	granted  []string                 // rules that a person granted for this task
+	reshaped bool                     // the shell's commands may mean something else by now
 }
 
 // call is one call of the last reply and how far it came.
 type call struct {
 	deskhand.Call
 	verdict  *deskhand.Verdict
-	asked    bool
+	question *deskhand.ApprovalAsked
 	decision *deskhand.Decision
+	reshapes bool // see Judgement.Reshapes
 	started  bool
 	cut      bool               // a person interrupted it
 	adrift   bool               // what it was meant for is gone; see ComputerReady
@@ -210,26 +213,35 @@ func (st *State) find(id string) *call {
 }
 
 func (st *State) judged(_ deskhand.Event, d deskhand.CallJudged) error {
-	st.find(d.CallID).verdict = &d.Verdict
+	c := st.find(d.CallID)
+	c.verdict, c.reshapes = &d.Verdict, c.reshapes || d.Reshapes
 	return nil
 }
 
 func (st *State) asked(_ deskhand.Event, d deskhand.ApprovalAsked) error {
-	st.find(d.Call.ID).asked = true
+	st.find(d.Call.ID).question = &d
 	return nil
 }
 
-// decided keeps the first answer, but any denial vetoes: of two people who
-// answer at the same moment, the careful one is heard.
+// decided keeps the first answer to the question that was asked, but any denial
+// vetoes: of two people who answer at the same moment, the careful one is heard.
+// An answer to another question says nothing.
 func (st *State) decided(_ deskhand.Event, d deskhand.Decision) error {
-	if c := st.find(d.CallID); c.decision == nil || c.decision.Approve {
-		c.decision = &d
+	c := st.find(d.CallID)
+	if c.question == nil || c.question.Nonce != d.Nonce || c.decision != nil && !c.decision.Approve {
+		return nil
 	}
+	c.decision = &d
 	return nil
 }
 
 func (st *State) started(_ deskhand.Event, d deskhand.CallStarted) error {
-	st.find(d.Call.ID).started = true
+	c := st.find(d.Call.ID)
+	c.started = true
+	st.reshaped = st.reshaped || c.reshapes
+	if yes := c.decision; yes != nil && yes.Approve && (yes.Scope == deskhand.ForTask || yes.Scope == deskhand.Always) {
+		st.granted = append(st.granted, c.question.Always...)
+	}
 	st.Task.Calls++
 	return nil
 }
@@ -270,6 +282,7 @@ func (st *State) computer(_ deskhand.Event, d deskhand.ComputerReady) error {
 		return nil
 	}
 	lost := !d.Same
+	st.reshaped = st.reshaped && d.Same
 	for i := range st.calls {
 		c := &st.calls[i]
 		if c.result == nil {
@@ -307,14 +320,14 @@ func (st *State) note(_ deskhand.Event, d deskhand.Note) error {
 	return nil
 }
 
-// Question returns the call that waits for a person's answer, if one does.
-func (st *State) Question() (call deskhand.Call, waits bool) {
+// Question returns what a person is asked about a call, if that is so.
+func (st *State) Question() (q deskhand.ApprovalAsked, waits bool) {
 	for _, c := range st.calls {
-		if c.result == nil && c.asked && c.decision == nil {
-			return c.Call, true
+		if c.result == nil && c.question != nil && c.decision == nil {
+			return *c.question, true
 		}
 	}
-	return deskhand.Call{}, false
+	return q, false
 }
 
 // Asks reports whether a person is asked something and has not answered: about a

@@ -31,6 +31,9 @@ const (
 	adrift      = "Not executed: the work was interrupted before this call, and what it was meant for may have changed. Look at the current state before going on."
 	blind       = "The screen could not be seen after these actions."
 
+	drift = "Not executed: the user allowed this call, but what it acts on has changed since. Look at the screen before going on."
+	late  = "Not executed: the user's answer came too late. Look at the current state, and ask again if it is still needed."
+
 	goOn     = "You have not said anything. Go on with the task, or say in a few words what the result is."
 	goOnCut  = "Your reply was cut off at its limit of tokens. Go on from there, in shorter steps."
 	goOnIdle = "Go on with the task."
@@ -44,10 +47,17 @@ const (
 		"You go on with a new one that is as it was at the beginning of the task. Check what is still there before you rely on it."
 )
 
-func denied(name string, d *deskhand.Decision) string {
-	s := fmt.Sprintf("The user did not grant permission to run '%.100s'. Do not retry it unless the user asks you to.", name)
-	if d != nil && d.Comment != "" {
+// denied answers a call that a person or the gate refused.
+func denied(c deskhand.Call, v deskhand.Verdict, d *deskhand.Decision) string {
+	if v.Rule == ruleDrift || v.Rule == ruleLate {
+		return v.Reason
+	}
+	s := fmt.Sprintf("The user did not grant permission to run '%.100s'. Do not retry it unless the user asks you to.", c.Name)
+	switch {
+	case d != nil && d.Comment != "":
 		s += " The user says: " + d.Comment
+	case v.Reason != "":
+		s += " " + v.Reason
 	}
 	return s
 }

@@ -45,7 +45,7 @@ func (r *Runner) Run(ctx context.Context, t deskhand.Task) (deskhand.Task, error
 		if err != nil {
 			return now, err
 		}
-		d.CallID = open.Call.ID
+		d.CallID, d.Nonce = open.Call.ID, open.Nonce
 		if err := r.engine.Answer(ctx, t.ID, d); err != nil {
 			return now, err
 		}

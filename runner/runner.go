@@ -110,8 +110,10 @@ func New(ctx context.Context, c Config) (*Runner, error) {
 	}
 	r.engine, err = local.New(ctx, local.Config{
 		Store: r.store, Computers: computers{r.cfg}, Model: r.model, Check: c.Check,
-		Gate: func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict {
-			return func(call deskhand.Call) deskhand.Verdict { return c.Gate(t, call) }
+		Gate: func(t deskhand.Task) deskhand.Gate {
+			return func(call deskhand.Call, _ deskhand.Moment) deskhand.Judgement {
+				return deskhand.Judgement{Verdict: c.Gate(t, call)}
+			}
 		},
 	})
 	if err != nil {

@@ -36,6 +36,14 @@ type Observer interface {
 	Observe(ctx context.Context) ([]deskhand.Content, error)
 }
 
+// Aimer is a Tool whose calls act on something that can be looked at before.
+type Aimer interface {
+	// Aim returns what a call would act on as things are now: nil when it only
+	// looks, or when Run would refuse it. It moves nothing. With picture it is
+	// shown, marked. An error means that it acts on something, and that could not be seen.
+	Aim(ctx context.Context, call deskhand.Call, picture bool) (*deskhand.Target, error)
+}
+
 // Spec describes a Tool. It does not change during a task.
 type Spec struct {
 	Name    string          // the name calls carry; for a toolset, the toolset_name calls carry

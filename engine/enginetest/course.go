@@ -42,9 +42,9 @@ func done(t *testing.T, open Open) {
 
 func endings(t *testing.T, open Open) {
 	denying := func(w World) World {
-		w.Gate = func(deskhand.Task) func(deskhand.Call) deskhand.Verdict {
-			return func(deskhand.Call) deskhand.Verdict {
-				return deskhand.Verdict{Outcome: deskhand.Deny, Rule: "none", Reason: "no"}
+		w.Gate = func(deskhand.Task) deskhand.Gate {
+			return func(deskhand.Call, deskhand.Moment) deskhand.Judgement {
+				return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: deskhand.Deny, Rule: "none", Reason: "no"}}
 			}
 		}
 		return w
@@ -178,9 +178,9 @@ func keep(t *testing.T, open Open) {
 
 func park(t *testing.T, open Open) {
 	w := newWorld(Turns(Ask("act", "act")))
-	w.Gate = func(deskhand.Task) func(deskhand.Call) deskhand.Verdict {
-		return func(deskhand.Call) deskhand.Verdict {
-			return deskhand.Verdict{Outcome: deskhand.Ask, Rule: "careful", Reason: "This cannot be undone."}
+	w.Gate = func(deskhand.Task) deskhand.Gate {
+		return func(deskhand.Call, deskhand.Moment) deskhand.Judgement {
+			return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: deskhand.Ask, Rule: "careful", Reason: "This cannot be undone."}}
 		}
 	}
 	e, st := open(t, w)

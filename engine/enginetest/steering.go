@@ -303,9 +303,9 @@ func followUp(t *testing.T, open Open) {
 
 func asking(m model.Model) World {
 	w := newWorld(m)
-	w.Gate = func(deskhand.Task) func(deskhand.Call) deskhand.Verdict {
-		return func(deskhand.Call) deskhand.Verdict {
-			return deskhand.Verdict{Outcome: deskhand.Ask, Rule: "careful", Reason: "This cannot be undone."}
+	w.Gate = func(deskhand.Task) deskhand.Gate {
+		return func(deskhand.Call, deskhand.Moment) deskhand.Judgement {
+			return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: deskhand.Ask, Rule: "careful", Reason: "This cannot be undone."}}
 		}
 	}
 	return w

@@ -23,7 +23,7 @@ type World struct {
 	Model     model.Model
 	ModelErr  error // of making the model
 	Computers *Computers
-	Gate      func(deskhand.Task) func(deskhand.Call) deskhand.Verdict // nil: the engine's default
+	Gate      func(deskhand.Task) deskhand.Gate // nil: the engine's default
 	Check     func(ctx context.Context, c engine.Computer, t deskhand.Task, ask agent.Ask) ([]deskhand.Checked, error)
 	Keep      bool
 	Dir       string // the state directory; "": a fresh one

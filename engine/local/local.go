@@ -20,6 +20,7 @@ import (
 	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/policy"
 	"github.com/deskhand/deskhand/store"
 )
 
@@ -37,9 +38,11 @@ type Config struct {
 	// costs in US dollars (nil: nothing). Required.
 	Model func(ctx context.Context, t deskhand.Task) (model.Model, func(deskhand.Usage) float64, error)
 
-	// Gate returns the gate for a task's calls. Default: package policy in
-	// the task's permission mode, where trust allows what it would ask about.
-	Gate func(t deskhand.Task) func(deskhand.Call) deskhand.Verdict
+	// Rules returns a person's rules as they are now, for calls of the task; their
+	// mode is the task's. Default: there are none. An error denies.
+	Rules func(t deskhand.Task) (policy.Rules, error)
+	// Gate returns the gate for a task's calls. Default: package policy with Rules.
+	Gate func(t deskhand.Task) deskhand.Gate
 
 	// Check looks at a task's criteria on its computer; see agent.Agent.Check.
 	// Default: nothing can look.
@@ -52,8 +55,13 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	if c.Rules == nil {
+		c.Rules = func(deskhand.Task) (policy.Rules, error) { return policy.Rules{}, nil }
+	}
 	if c.Gate == nil {
-		c.Gate = gate
+		c.Gate = func(t deskhand.Task) deskhand.Gate {
+			return func(call deskhand.Call, m deskhand.Moment) deskhand.Judgement { return gate(t, c.Rules, call, m) }
+		}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -123,11 +123,11 @@ func (e *Engine) Answer(ctx context.Context, id deskhand.TaskID, d deskhand.Deci
 	if err != nil {
 		return err
 	}
-	call, waits := st.Question()
-	if !waits || d.CallID != "" && d.CallID != call.ID {
+	q, waits := st.Question()
+	if !waits || d.CallID != "" && d.CallID != q.Call.ID || d.Nonce != "" && d.Nonce != q.Nonce {
 		return deskhand.Errorf(op, deskhand.Conflict, "task %s does not wait for this answer: nothing is asked, or it was answered already", t.ID)
 	}
-	d.CallID = call.ID
+	d.CallID, d.Nonce = q.Call.ID, q.Nonce
 	if d.At.IsZero() {
 		d.At = e.cfg.Now().UTC()
 	}

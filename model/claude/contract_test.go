@@ -220,7 +220,9 @@ func drive(t *testing.T, m model.Model, info model.Info, tools *tool.Set) (agent
 	j.put(deskhand.NewEvent(task.ID, deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Queued, To: deskhand.Running}))
 	a := &agent.Agent{
 		Model: m, Tools: tools, Journal: j, Blobs: j, Cost: info.Cost,
-		Gate: func(deskhand.Call) deskhand.Verdict { return deskhand.Verdict{Outcome: deskhand.Allow} },
+		Gate: func(deskhand.Call, deskhand.Moment) deskhand.Judgement {
+			return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: deskhand.Allow}}
+		},
 	}
 	st, err := agent.Fold(j.Events(t.Context(), task.ID, 0))
 	if err != nil {

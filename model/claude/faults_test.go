@@ -224,7 +224,9 @@ func faulty(t *testing.T, m model.Model, c tool.Tool) (agent.Outcome, []deskhand
 	j := begun(model.Default)
 	a := &agent.Agent{
 		Model: m, Tools: set, Journal: j, Blobs: j,
-		Gate:  func(deskhand.Call) deskhand.Verdict { return deskhand.Verdict{Outcome: deskhand.Allow} },
+		Gate: func(deskhand.Call, deskhand.Moment) deskhand.Judgement {
+			return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: deskhand.Allow}}
+		},
 		Retry: model.RetryConfig{Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
 	}
 	st, err := agent.Fold(j.Events(t.Context(), "abcdefgh", 0))

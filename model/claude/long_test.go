@@ -178,7 +178,9 @@ func takeUpAgain(t *testing.T, another func() model.Model, info model.Info, c *c
 	for out.Status == deskhand.Running {
 		a := &agent.Agent{
 			Model: another(), Tools: set, Journal: j, Blobs: j, Cost: info.Cost,
-			Gate: func(deskhand.Call) deskhand.Verdict { return deskhand.Verdict{Outcome: deskhand.Allow} },
+			Gate: func(deskhand.Call, deskhand.Moment) deskhand.Judgement {
+				return deskhand.Judgement{Verdict: deskhand.Verdict{Outcome: deskhand.Allow}}
+			},
 		}
 		st, err := agent.Fold(j.Events(t.Context(), "abcdefgh", 0))
 		if err != nil {
