@@ -54,7 +54,8 @@ type turnData struct {
 type itemData struct {
 	Said, Thinking, Message, Note, Trouble string
 	Checks                                 []string // one line for each criterion that was looked at
-	Seen                                   *figure  // the screen they were judged by
+	Seen                                   *figure  // the screen they were judged by, or what a question is about
+	Asked                                  []string // what a person was asked, a line each
 	Call                                   *callData
 }
 
@@ -135,6 +136,11 @@ func (b *pageBuilder) item(i Item) itemData {
 		d.Trouble = plaintext.Block(FailureText(*i.Failure))
 	case i.Checked != nil:
 		b.checked(&d, *i.Checked)
+	case i.Asked != nil:
+		d.Asked = Question(*i.Asked)
+		if t := i.Asked.Target; t != nil && t.Picture != nil {
+			d.Seen = b.figure(t.Picture, "What it acts on, marked")
+		}
 	case i.Call != nil:
 		d.Call = b.call(i.Call)
 	}

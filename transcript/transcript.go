@@ -26,8 +26,9 @@ type Story struct {
 	Status deskhand.Status
 	Reason string // of the last change of status
 	Result string
-	Checks []deskhand.Checked // of the last look at the task's criteria
-	Turns  []*Turn            // Turns[0] holds what happened before the first turn
+	Checks []deskhand.Checked      // of the last look at the task's criteria
+	Turns  []*Turn                 // Turns[0] holds what happened before the first turn
+	Asked  *deskhand.ApprovalAsked // what a person is asked; nil: nothing
 	Ended  time.Time
 
 	calls map[string]*Call
@@ -49,6 +50,7 @@ type Item struct {
 	Note     string
 	Failure  *deskhand.ModelFailed
 	Checked  *deskhand.OutcomeChecked
+	Asked    *deskhand.ApprovalAsked
 	Call     *Call
 }
 
@@ -107,8 +109,21 @@ var adders = map[deskhand.Kind]func(*Story, deskhand.Event) error{
 	}),
 	deskhand.KindCallFinished: adder(func(s *Story, _ deskhand.Event, d deskhand.CallFinished) {
 		c := s.call(deskhand.Call{ID: d.CallID})
+		if s.Asked != nil && s.Asked.Call.ID == d.CallID {
+			s.Asked = nil // nobody will be asked any more
+		}
 		c.Finished, c.Result, c.Duration = true, d.Result, time.Duration(d.DurationMS)*time.Millisecond
 		c.Result.Content = append(c.Result.Content, d.Observed...) // what was seen after a failure belongs to it
+	}),
+	deskhand.KindApprovalAsked: adder(func(s *Story, _ deskhand.Event, d deskhand.ApprovalAsked) {
+		s.Asked = &d
+		s.item(Item{Asked: &d})
+	}),
+	deskhand.KindApprovalDecided: adder(func(s *Story, _ deskhand.Event, d deskhand.Decision) {
+		if s.Asked != nil && s.Asked.Nonce == d.Nonce {
+			s.Asked = nil
+		}
+		s.item(Item{Note: DecisionText(d)})
 	}),
 	deskhand.KindHumanMessage: adder(func(s *Story, _ deskhand.Event, d deskhand.HumanMessage) {
 		s.item(Item{Message: d.Text})
@@ -264,6 +279,9 @@ func (s *Story) Images() []deskhand.Hash {
 				for _, c := range i.Call.Result.Content {
 					add(c.Image)
 				}
+			}
+			if i.Asked != nil && i.Asked.Target != nil {
+				add(i.Asked.Target.Picture)
 			}
 			if i.Checked != nil {
 				for _, c := range i.Checked.Items {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/plaintext"
 	"github.com/deskhand/deskhand/transcript"
 )
 
@@ -18,9 +19,11 @@ import (
 // still that could go on.
 type question struct {
 	text string
-	// goOn takes the line that was typed, which is not "no". An error for which
+	// goOn takes the line that was typed. An error for which
 	// the person can type something else is Invalid.
 	goOn func(ctx context.Context, line string) error
+	// noIsAnswer: goOn takes "no", too. Else that leaves the task as it stands.
+	noIsAnswer bool
 }
 
 // askPoll is how often a question looks whether it was answered elsewhere: the
@@ -50,7 +53,7 @@ func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, e
 			f.signal(ctx)
 			return false, nil
 		case line := <-f.typed:
-			if isNo(line) {
+			if isNo(line) && !q.noIsAnswer {
 				return false, nil
 			}
 			switch err := q.goOn(ctx, line); deskhand.CodeOf(err) {
@@ -68,7 +71,7 @@ func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, e
 
 // pausing reports whether the task is about to stand still, and the person was
 // told so: from then on what is typed is an answer.
-func (f *following) pausing() bool { return f.reached != nil || f.stuck }
+func (f *following) pausing() bool { return f.reached != nil || f.stuck || f.asked != nil }
 
 // ending reports whether the task is to end rather than to go on.
 func (f *following) ending() bool { return f.interrupted != nil || f.broken != nil }
@@ -84,6 +87,9 @@ func (f *following) question(task deskhand.Task) *question {
 				unit.words(doubled(spent)), unit.example),
 			goOn: func(ctx context.Context, line string) error { return f.raise(ctx, task, spent, line) },
 		}
+	case task.Status == deskhand.Waiting && f.asked != nil:
+		q := *f.asked
+		return &question{text: choices(q), goOn: func(ctx context.Context, line string) error { return f.decide(ctx, q, line) }, noIsAnswer: true}
 	case task.Status == deskhand.Waiting && f.stuck:
 		return &question{
 			text: "Type what to do next, and it goes on; no leaves the task for deskhand task message.",
@@ -91,6 +97,22 @@ func (f *following) question(task deskhand.Task) *question {
 		}
 	}
 	return nil
+}
+
+// choices says how a question about a call can be answered.
+func choices(q deskhand.ApprovalAsked) string {
+	if len(q.Always) == 0 {
+		return "yes, no, or no: and what to tell the model."
+	}
+	return plaintext.Line(fmt.Sprintf("yes, no, or no: and what to tell the model; task allows it for this task, always from now on (it saves %s).", strings.Join(q.Always, " and ")))
+}
+
+func (f *following) decide(ctx context.Context, q deskhand.ApprovalAsked, line string) error {
+	d, err := readAnswer(line)
+	if err != nil {
+		return err
+	}
+	return f.answer(ctx, f.id, q, d)
 }
 
 // raise gives the bound that was reached the limit that a person typed.
@@ -193,11 +215,14 @@ func (f *following) remember(e deskhand.Event) error {
 		err := json.Unmarshal(e.Data, &d)
 		f.stuck = d.Step == deskhand.StepAsk
 		return err
+	case deskhand.KindApprovalAsked:
+		f.asked = new(deskhand.ApprovalAsked)
+		return json.Unmarshal(e.Data, f.asked)
 	case deskhand.KindTaskStatus:
 		var d deskhand.TaskStatus
 		err := json.Unmarshal(e.Data, &d)
 		if d.To == deskhand.Running {
-			f.reached, f.stuck = nil, false
+			f.reached, f.stuck, f.asked = nil, false, nil
 		}
 		return err
 	}

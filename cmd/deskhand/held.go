@@ -30,6 +30,7 @@ type held struct {
 	Size    deskhand.Size `json:"size"`
 	Created time.Time     `json:"created"`
 	Walls   sandbox.Walls `json:"walls"`
+	Parked  bool          `json:"parked,omitempty"` // it is there for as long as its task may go on
 }
 
 // desktops is the directory of the desktops that are held, each in a directory

@@ -39,27 +39,28 @@ const holdLimit = 90 * time.Second
 
 // hold starts a desktop in a process of its own, which outlives this one, and
 // returns when it is up.
-func (a *app) hold(ctx context.Context, name string, size deskhand.Size, scale int, walls string) (held, error) {
+func (a *app) hold(ctx context.Context, h desktopHoldCmd) (held, error) {
 	d, err := a.desktops()
 	if err != nil {
 		return held{}, err
 	}
-	if name, err = d.reserve(name); err != nil {
+	h.Dir = d.dir
+	if h.Name, err = d.reserve(h.Name); err != nil {
 		return held{}, err
 	}
-	if err := a.startHolder(ctx, d, name, size, scale, walls); err != nil {
-		return held{}, errors.Join(err, d.forget(name))
+	if err := a.startHolder(ctx, d, h); err != nil {
+		return held{}, errors.Join(err, d.forget(h.Name))
 	}
-	return d.get(name)
+	return d.get(h.Name)
 }
 
 // startHolder starts the process and waits for its report.
-func (a *app) startHolder(ctx context.Context, d desktops, name string, size deskhand.Size, scale int, walls string) error {
+func (a *app) startHolder(ctx context.Context, d desktops, h desktopHoldCmd) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return deskhand.E("desktop: up", deskhand.Internal, err)
 	}
-	log, err := os.OpenFile(d.path(name, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(d.path(h.Name, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return deskhand.E("desktop: up", deskhand.Internal, err)
 	}
@@ -70,7 +71,7 @@ func (a *app) startHolder(ctx context.Context, d desktops, name string, size des
 	}
 	defer r.Close()
 	//nolint:noctx // it outlives this command on purpose
-	cmd := exec.Command(exe, "desktop", "hold", "--dir", d.dir, "--size", size.String(), "--scale", strconv.Itoa(scale), "--sandbox", walls, name)
+	cmd := exec.Command(exe, append([]string{"desktop", "hold"}, h.args()...)...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
 	cmd.Env = withoutKeys(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -122,7 +123,17 @@ type desktopHoldCmd struct {
 	Size    string `required:""`
 	Scale   int    `default:"1"`
 	Sandbox string `required:""`
+	Parked  bool   // for a task that may wait for a person: gone with it, and when nobody comes for parkedLife
 }
+
+// args is the command line that reads as c.
+func (c desktopHoldCmd) args() []string {
+	return []string{"--dir", c.Dir, "--size", c.Size, "--scale", strconv.Itoa(c.Scale), "--sandbox", c.Sandbox, "--parked=" + strconv.FormatBool(c.Parked), c.Name}
+}
+
+// parkedLife is how long the desktop of a waiting task stays up without anybody
+// on it. An answer that comes later would not count any more.
+const parkedLife = 24 * time.Hour
 
 // Run keeps a desktop up until it is told to end, or the desktop ends.
 func (c *desktopHoldCmd) Run(ctx context.Context, a *app) error {
@@ -166,18 +177,25 @@ func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (
 	if err != nil {
 		return errors.Join(deskhand.E("desktop: hold", deskhand.Internal, err), l.Close())
 	}
-	h := held{Name: c.Name, PID: self.PID, Start: self.Start, Size: size, Created: time.Now().UTC(), Walls: place.Walls()}
+	h := held{Name: c.Name, PID: self.PID, Start: self.Start, Size: size, Created: time.Now().UTC(), Walls: place.Walls(), Parked: c.Parked}
 	if err := errors.Join(d.publish(h), ready()); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	relay(ctx, l, place.Connect, place.Done())
+	idle := time.Duration(0)
+	if c.Parked {
+		idle = parkedLife
+	}
+	relay(ctx, l, place.Connect, place.Done(), idle)
 	return nil
 }
 
-// relay passes connections made to l on to the guest, until ctx ends or the
-// desktop does. It returns when every connection is closed.
-func relay(ctx context.Context, l net.Listener, connect func(context.Context) (net.Conn, error), gone <-chan struct{}) {
+// relay passes connections made to l on to the guest, until ctx ends, the desktop
+// does, or nobody was connected for the time of idle, which 0 makes endless. It
+// returns when every connection is closed.
+func relay(ctx context.Context, l net.Listener, connect func(context.Context) (net.Conn, error), gone <-chan struct{}, idle time.Duration) {
 	ctx, cancel := context.WithCancel(ctx)
+	alone := newAlone(idle, cancel)
+	defer alone.stop()
 	var open sync.WaitGroup
 	defer open.Wait()
 	defer cancel()
@@ -194,7 +212,9 @@ func relay(ctx context.Context, l net.Listener, connect func(context.Context) (n
 		if err != nil {
 			return
 		}
+		alone.come()
 		open.Go(func() {
+			defer alone.leave()
 			to, err := connect(ctx)
 			if err != nil {
 				c.Close() // the caller sees a closed connection, which is the truth
@@ -202,6 +222,43 @@ func relay(ctx context.Context, l net.Listener, connect func(context.Context) (n
 			}
 			pass(ctx, c, to)
 		})
+	}
+}
+
+// alone calls give up when nobody was there for a time. A nil one never does.
+type alone struct {
+	mu    sync.Mutex
+	here  int
+	idle  time.Duration
+	timer *time.Timer
+}
+
+func newAlone(idle time.Duration, giveUp func()) *alone {
+	if idle == 0 {
+		return nil
+	}
+	return &alone{idle: idle, timer: time.AfterFunc(idle, giveUp)}
+}
+
+func (a *alone) count(by int) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.here += by; a.here == 0 {
+		a.timer.Reset(a.idle)
+	} else {
+		a.timer.Stop()
+	}
+}
+
+func (a *alone) come()  { a.count(1) }
+func (a *alone) leave() { a.count(-1) }
+
+func (a *alone) stop() {
+	if a != nil {
+		a.timer.Stop()
 	}
 }
 

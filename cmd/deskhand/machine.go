@@ -31,6 +31,7 @@ type computers struct {
 	app    *app
 	info   model.Info
 	keep   bool
+	parks  bool // the desktop outlives this process while its task waits
 	skills []skill.Skill
 }
 
@@ -38,7 +39,7 @@ func (a *app) computers(p plan) engine.Computers {
 	if p.task.Sandbox == string(machine.None) {
 		loudly(a.stderr)
 	}
-	return computers{a, p.info, p.keep, p.skills}
+	return computers{a, p.info, p.keep, p.parks, p.skills}
 }
 
 // loudly warns of a desktop without walls.
@@ -89,6 +90,26 @@ func (a *app) logs(id deskhand.TaskID) (string, error) {
 	return filepath.Join(home, "logs", string(id)), err
 }
 
+// desktopOf is the name of the desktop that is kept up for a task.
+func desktopOf(id deskhand.TaskID) string { return "task-" + string(id) }
+
+// letGo ends the desktop that was kept up for the case that a task waits, once
+// it does not any more.
+func (a *app) letGo(t deskhand.Task) error {
+	if !t.Status.Ended() {
+		return nil
+	}
+	d, err := a.desktops()
+	if err != nil {
+		return err
+	}
+	h, err := d.get(desktopOf(t.ID))
+	if err != nil || !h.Parked {
+		return nil // there is none, or it is to stay
+	}
+	return d.end(h)
+}
+
 // survivor is a computer on a desktop that a process of its own keeps up.
 type survivor struct {
 	*machine.Machine
@@ -106,16 +127,16 @@ func (c computers) kept(ctx context.Context, t deskhand.Task) (place *remote.San
 	if err != nil {
 		return nil, false, err
 	}
-	name := "task-" + string(t.ID)
+	name := desktopOf(t.ID)
 	h, err := d.get(name)
 	switch same = err == nil; {
 	case same:
 	case deskhand.CodeOf(err) != deskhand.NotFound:
 		return nil, false, err
-	case !c.keep:
+	case !c.keep && !(c.parks && len(t.Folders) == 0 && len(t.Allow) == 0):
 		return nil, false, nil
 	default:
-		if h, err = c.app.hold(ctx, name, t.Screen, t.Scale, t.Sandbox); err != nil {
+		if h, err = c.app.hold(ctx, desktopHoldCmd{Name: name, Size: t.Screen.String(), Scale: t.Scale, Sandbox: t.Sandbox, Parked: !c.keep}); err != nil {
 			return nil, false, err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/model/claude"
 	"github.com/deskhand/deskhand/model/script"
+	"github.com/deskhand/deskhand/policy"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
@@ -31,6 +32,7 @@ type plan struct {
 	script *scriptFile   // plays instead of a model; nil: the API
 	api    claude.Config // where to ask, when there is no script
 	keep   bool
+	parks  bool // nobody can be asked here: the desktop outlives this process while its task waits
 	skills []skill.Skill
 	demo   bool // the task is the demonstration, which has criteria of its own
 
@@ -91,6 +93,12 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if err := c.chooseModel(a, &p); err != nil {
 		return p, err
 	}
+	if p.task.Permission == "" {
+		p.task.Permission = string(policy.AskMode)
+		if p.demo {
+			p.task.Permission = string(policy.Auto) // what it does is known
+		}
+	}
 	if p.task.Guard, err = c.guard(); err != nil {
 		return p, err
 	}
@@ -115,7 +123,6 @@ func (c *runCmd) unsupported() []error {
 	}{
 		{c.Display != "", "--display"},
 		{c.MCPConfig != "", "--mcp-config"}, {len(c.Secret) > 0, "--secret"}, {c.Sandbox == "oci", "--sandbox oci"},
-		{c.Permission != "trust", "--permission " + c.Permission},
 	} {
 		if f.used {
 			errs = append(errs, notYet(f.name))

@@ -26,6 +26,7 @@ const (
 type policyCmd struct {
 	Test  policyTestCmd  `cmd:"" help:"Say what the gate would answer to a call, and why."`
 	Check policyCheckCmd `cmd:"" help:"Check a file of rules or of words."`
+	Trust policyTrustCmd `cmd:"" help:"Let what a project's rules allow count, as long as the file stays as it is."`
 }
 
 type policyTestCmd struct {
@@ -188,19 +189,14 @@ func told(err error) string {
 	return err.Error()
 }
 
-// policy reads the rules and words in force here, or the rules of files. The
-// note says what does not count.
+// policy returns the rules in force here, or the rules of files. The note says
+// what does not count.
 func (a *app) policy(files []string) (rules policy.Rules, note string, err error) {
-	dir, err := a.homePath()
-	if err != nil {
+	if rules, err = a.ownRules(); err != nil {
 		return rules, "", err
 	}
-	words, err := optional(filepath.Join(dir, wordsFile))
-	if err != nil {
-		return rules, "", err
-	}
-	if rules.Words, err = policy.ParseWords(wordsFile, words); err != nil {
-		return rules, "", usage("%s", told(err))
+	if len(files) > 0 {
+		rules.Rules = nil
 	}
 	for _, file := range files {
 		data, err := readFile(file, maxPolicy, "--rules")
@@ -214,23 +210,12 @@ func (a *app) policy(files []string) (rules policy.Rules, note string, err error
 	if len(files) > 0 {
 		return rules, "", nil
 	}
-	data, err := optional(filepath.Join(dir, policyFile))
-	if err == nil {
-		err = add(&rules, policyFile, data)
-	}
-	if err != nil {
-		return rules, "", err
-	}
-	data, err = optional(projectFile)
-	if err != nil || data == nil {
-		return rules, "", err
-	}
-	own, _, err := policy.Project(projectFile, data, "")
-	if err != nil {
-		return rules, "", usage("%s", told(err))
-	}
+	own, trusted, err := a.projectRules(".")
 	rules.Rules = append(rules.Rules, own...)
-	return rules, "What " + projectFile + " allows does not count: this folder is not trusted.", nil
+	if !trusted {
+		note = "What " + projectFile + " allows does not count: this folder is not trusted (deskhand policy trust)."
+	}
+	return rules, note, err
 }
 
 func add(rules *policy.Rules, name string, data []byte) error {

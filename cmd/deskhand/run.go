@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"maps"
+	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/transcript"
@@ -23,7 +26,7 @@ type runCmd struct {
 	Folder      []string       `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder, seen at the same path: for review (default; your files change only when you accept it, see deskhand task review), ro (read-only) or rw (not yet); repeatable."`
 	Unlock      []string       `sep:"none" placeholder:"NAME" help:"A protected name that may be written in shared folders, such as .bashrc or .git/hooks; repeatable."`
 	Allow       []string       `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host, *.HOST for all below one, or a set such as @packages; repeatable (default: no network)."`
-	Permission  string         `default:"trust" enum:"ask,plan,auto,trust" placeholder:"MODE" help:"When to ask a person: ask, plan, auto (not yet) or trust (default trust)."`
+	Permission  string         `env:"DESKHAND_PERMISSION" enum:",${permissions}" default:"" placeholder:"MODE" help:"When to ask a person: ask, plan, auto or trust (default ask; the demonstration: auto)."`
 	MaxTurns    int            `default:"200" placeholder:"N" help:"Pause after so many replies of the model; 0 is no limit (default 200)."`
 	MaxCost     float64        `placeholder:"USD" help:"Pause before more than this is spent; 0 is no limit."`
 	MaxTokens   int64          `placeholder:"N" help:"Pause before requests and replies add up to more tokens, cached ones too; 0 is no limit."`
@@ -49,6 +52,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	p.parks = c.Output != "text" || !isTerminal(a.stdin) || !isTerminal(a.stdout)
 	s, err := newSession(ctx, a, p, nil)
 	if err != nil {
 		return err
@@ -56,6 +60,12 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	v := a.view(c.Output)
 	defer v.close()
 	return s.drive(ctx, a, v)
+}
+
+// isTerminal reports whether a stream is one at which a person may sit.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // view returns what shows a task in a form of output.

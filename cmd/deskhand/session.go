@@ -43,7 +43,7 @@ func newSession(ctx context.Context, a *app, p plan, st store.Store) (*session, 
 		}
 	}
 	cfg := local.Config{
-		Store: s.store, Computers: a.computers(p), Check: checker(p.info),
+		Store: s.store, Computers: a.computers(p), Check: checker(p.info), Rules: a.rulesFor,
 		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
 			return m, p.info.Cost, p.noModel
 		},
@@ -150,6 +150,7 @@ type following struct {
 
 	reached *deskhand.BudgetReached // since it last began to run
 	stuck   bool                    // likewise: a person was asked how to go on
+	asked   *deskhand.ApprovalAsked // likewise: a person was asked about a call
 
 	stopping            sync.WaitGroup
 	interrupted, broken error
@@ -243,6 +244,9 @@ func (s *session) report(task deskhand.Task, v view, interrupted, broken error) 
 	}
 	if err != nil {
 		s.app.say("deskhand: what changed in your folders is not in the journal (%s); deskhand task review %s looks again", err, task.ID)
+	}
+	if err := s.app.letGo(task); err != nil {
+		s.app.say("deskhand: the desktop of task %s is still up (%s); deskhand desktop rm %s ends it", task.ID, err, desktopOf(task.ID))
 	}
 	v.end(task)
 	switch {

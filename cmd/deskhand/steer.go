@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/demo"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/store"
@@ -24,7 +25,7 @@ func (a *app) steering(ctx context.Context, id, by string, keep bool) (*session,
 	if err != nil {
 		return nil, task, err
 	}
-	p := plan{task: task, keep: keep}
+	p := plan{task: task, keep: keep, parks: true}
 	if p.models, err = a.models(); err != nil {
 		return nil, task, err
 	}
@@ -164,22 +165,37 @@ func (c *taskMessageCmd) Run(ctx context.Context, a *app) error {
 
 type taskAnswerCmd struct {
 	driver
-	Answer  string `arg:"" enum:"yes,no,always" help:"yes, no or always (not yet)."`
+	Answer  string `arg:"" enum:"yes,no,task,always" help:"yes, no, task (also for the like in this task) or always (also saves the rule that the question offers)."`
 	Comment string `placeholder:"TEXT" help:"What to tell the model with it."`
 }
 
 // Run answers what a task waits for.
 func (c *taskAnswerCmd) Run(ctx context.Context, a *app) error {
-	if c.Answer == "always" {
-		return notYet("deskhand task answer ID always")
-	}
 	s, t, err := a.steering(ctx, c.ID, c.Model, c.Keep)
 	if err != nil {
 		return err
 	}
-	d := deskhand.Decision{Approve: c.Answer == "yes", By: whoami(), Comment: c.Comment}
-	return c.drive(ctx, a, s, t.ID, func() error { return s.engine.Answer(ctx, t.ID, d) },
+	q, err := openQuestion(ctx, s.store, t.ID)
+	if err != nil {
+		return err
+	}
+	d := answers[c.Answer]
+	d.By, d.Comment = whoami(), c.Comment
+	return c.drive(ctx, a, s, t.ID, func() error { return s.answer(ctx, t.ID, q, d) },
 		fmt.Sprintf("Answered; task %s goes on where its desktop is.", t.ID))
+}
+
+// openQuestion returns what a task asks about a call. Conflict: it asks nothing.
+func openQuestion(ctx context.Context, j store.Journal, id deskhand.TaskID) (deskhand.ApprovalAsked, error) {
+	st, err := agent.Fold(j.Events(ctx, id, 0))
+	if err != nil {
+		return deskhand.ApprovalAsked{}, err
+	}
+	q, waits := st.Question()
+	if !waits {
+		return q, deskhand.Errorf("", deskhand.Conflict, "task %s does not wait for an answer: nothing is asked, or it was answered already", id)
+	}
+	return q, nil
 }
 
 // whoami names who answers, for the journal.
@@ -234,7 +250,7 @@ func (c *taskStopCmd) stop(ctx context.Context, a *app, id string) error {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "Task %s is %s.\n", t.ID, t.Status)
-	return nil
+	return a.letGo(t)
 }
 
 type taskWatchCmd struct {

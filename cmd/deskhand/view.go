@@ -76,6 +76,10 @@ var shows = map[deskhand.Kind]func(*textView, json.RawMessage) error{
 	deskhand.KindCallStarted:    shower((*textView).callStarted),
 	deskhand.KindCallFinished:   shower((*textView).callFinished),
 	deskhand.KindModelConsulted: shower((*textView).consulted),
+	deskhand.KindApprovalAsked:  shower((*textView).question),
+	deskhand.KindApprovalDecided: shower(func(v *textView, d deskhand.Decision) {
+		v.screen.Line(dim, "  · "+transcript.DecisionText(d))
+	}),
 	deskhand.KindBudgetNear:     shower(func(v *textView, d deskhand.BudgetNear) { v.remark(d.Text) }),
 	deskhand.KindBudgetRaised:   shower(func(v *textView, d deskhand.BudgetRaised) { v.remark(transcript.RaisedText(d)) }),
 	deskhand.KindBudgetReached:  shower(func(v *textView, d deskhand.BudgetReached) { v.remark(d.Text) }),
@@ -130,6 +134,17 @@ func (v *textView) said(d deskhand.HumanMessage) {
 		v.screen.Line(bold, "  > "+plaintext.Block(strings.TrimSpace(d.Text)))
 	}
 	v.begun = true
+}
+
+// question shows what a person is asked about a call.
+func (v *textView) question(q deskhand.ApprovalAsked) {
+	v.screen.Busy("")
+	lines := transcript.Question(q)
+	v.screen.Line(plain, "")
+	v.screen.Line(yellow, "  ? "+lines[0])
+	for _, line := range lines[1:] {
+		v.screen.Line(plain, "    "+line)
+	}
 }
 
 func (v *textView) asked(d deskhand.HumanAsked) {
@@ -266,6 +281,9 @@ func (v *textView) end(t deskhand.Task) {
 	v.screen.Line(endWords[t.Status], line)
 	if v.story.Reason != "" && t.Status != deskhand.Done && !(v.live && t.Status == deskhand.Failed) {
 		v.screen.Line(plain, plaintext.Line(v.story.Reason))
+	}
+	if q := v.story.Asked; q != nil && t.Status == deskhand.Waiting {
+		v.screen.Line(plain, fmt.Sprintf("deskhand task answer %s yes (or no, task, always; --comment TEXT tells the model something) goes on with it.", t.ID))
 	}
 	v.screen.Line(dim, fmt.Sprintf("deskhand task export %s writes every step and screenshot as one page.", t.ID))
 }

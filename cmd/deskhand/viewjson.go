@@ -53,6 +53,8 @@ type summary struct {
 
 	Finding  deskhand.Finding   `json:"finding"`            // of the outcome: verified, not_verified or failed
 	Evidence []deskhand.Checked `json:"evidence,omitempty"` // what was looked at
+
+	Approval *deskhand.ApprovalAsked `json:"approval,omitempty"` // what it waits for: deskhand task answer
 }
 
 func summaryOf(t deskhand.Task) summary {
@@ -67,6 +69,9 @@ func (v outcomeView) event(e deskhand.Event) error { return v.story.Add(e) }
 func (v outcomeView) end(t deskhand.Task) {
 	s := summaryOf(t)
 	s.Evidence = v.story.Checks
+	if t.Status == deskhand.Waiting {
+		s.Approval = v.story.Asked
+	}
 	printJSON(v.out, s)
 }
 
