@@ -33,8 +33,11 @@ func (a *Agent) one(ctx context.Context, st *State, i int) (Outcome, error) {
 		return goingOn, a.finish(ctx, st, i, deskhand.Failure(text), 0)
 	}
 	verdict, before, err := a.judge(ctx, st, c)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Outcome{}, err
+	case ctx.Err() != nil: // while it was looked at
+		return goingOn, a.finish(ctx, st, i, deskhand.Failure(notStarted), 0)
 	}
 	switch verdict.Outcome {
 	case deskhand.Allow:

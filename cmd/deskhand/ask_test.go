@@ -175,7 +175,7 @@ func runOnTerminal(t *testing.T, x *terminal, script string, flags ...string) *e
 	t.Cleanup(cancel)
 	run := exec.CommandContext(ctx, "deskhand", append([]string{"run", "--model", "script:" + file, "--size", "640x480"}, append(flags, "go")...)...)
 	run.Dir = dir
-	run.Env = append(os.Environ(), "DESKHAND_HOME="+dir+"/state", "HOME="+dir, "LANG=C.UTF-8", "TERM=xterm", "NO_COLOR=1")
+	run.Env = append(os.Environ(), "DESKHAND_HOME="+dir+"/state", "DESKHAND_PERMISSION=trust", "HOME="+dir, "LANG=C.UTF-8", "TERM=xterm", "NO_COLOR=1")
 	run.Stdin, run.Stdout, run.Stderr = x.tty, x.tty, x.tty
 	run.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
 	if err := run.Start(); err != nil {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/engine"
 	"github.com/deskhand/deskhand/guest"
@@ -108,6 +110,17 @@ func (a *app) letGo(t deskhand.Task) error {
 		return nil // there is none, or it is to stay
 	}
 	return d.end(h)
+}
+
+// abandon ends at once the desktop that was kept up for the case that a task waits.
+func (a *app) abandon(id deskhand.TaskID) {
+	d, err := a.desktops()
+	if err != nil {
+		return
+	}
+	if h, err := d.get(desktopOf(id)); err == nil && h.Parked {
+		_ = unix.Kill(h.PID, unix.SIGKILL) // and everything on it dies with it
+	}
 }
 
 // survivor is a computer on a desktop that a process of its own keeps up.

@@ -47,6 +47,7 @@ func scripts(dir string) testscript.Params {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DESKHAND_HOME", e.Getenv("WORK")+"/state")
+			e.Setenv("DESKHAND_PERMISSION", "trust") // scripts that are about something else do not ask
 			e.Setenv("HOME", e.Getenv("WORK"))
 			e.Setenv("LANG", "C.UTF-8")
 			e.Defer(func() { endDesktops(desktops{e.Getenv("WORK") + "/state/desktops"}) })

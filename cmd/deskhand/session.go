@@ -219,6 +219,7 @@ func (f *following) hear(line string) error {
 func (f *following) signal(ctx context.Context) {
 	if f.interrupted != nil {
 		f.view.close()
+		f.app.abandon(f.id)
 		f.app.exit(exitInterrupted)
 	}
 	f.interrupted = &outcome{exitInterrupted}

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/internal/procfs"
 )
 
 // Get implements store.Tasks.
@@ -153,15 +156,55 @@ func (s *Store) drain(ctx context.Context, query string) error {
 func (s *Store) leasePath(id deskhand.TaskID) string { return s.path("leases", string(id)) }
 
 // Lease implements store.Tasks. The task need not exist yet.
-func (s *Store) Lease(_ context.Context, id deskhand.TaskID) (release func(), err error) {
+func (s *Store) Lease(ctx context.Context, id deskhand.TaskID) (release func(), err error) {
 	if !id.Valid() {
 		return nil, notFound("lease", string(id))
 	}
 	unlock, err := tryLock(s.leasePath(id), exclusive)
+	if errors.Is(err, syscall.EWOULDBLOCK) && dead(s.leasePath(id)) {
+		unlock, err = s.inherit(ctx, id)
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, deskhand.Errorf("store: lease", deskhand.Conflict, "task %s is being driven by %s", id, holder(s.leasePath(id)))
 	}
 	return unlock, explain("lease", s.dir, err)
+}
+
+// heirs is how long the lease of a process that has died may still be held: by a
+// child of it that was forked and has not begun to run its program.
+const heirs = 2 * time.Second
+
+// inherit waits for the lease of a process that has died.
+func (s *Store) inherit(ctx context.Context, id deskhand.TaskID) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, heirs)
+	defer cancel()
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for {
+		unlock, err = tryLock(s.leasePath(id), exclusive)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || !dead(s.leasePath(id)) { // somebody else was faster
+			return unlock, err
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return unlock, err
+		}
+	}
+}
+
+// dead reports whether the process that wrote itself into a lock file has ended.
+func dead(path string) bool {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return false
+	}
+	p, err := procfs.Read(pid)
+	return err != nil || p.Ended()
 }
 
 // holder names the process that wrote itself into a lock file.
