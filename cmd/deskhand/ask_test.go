@@ -45,6 +45,24 @@ bash {"command": "echo round"}
 Out of it.
 `
 
+const deletes = `-- model --
+bash {"command": "touch /tmp/x"}
+-- model --
+bash {"command": "rm /tmp/x"}
+-- expect --
+contains "The user says: Keep it."
+-- model --
+Kept.
+`
+
+const twice = `-- model --
+bash {"command": "touch /tmp/x"}
+-- model --
+bash {"command": "touch /tmp/x"}
+-- model --
+Both done.
+`
+
 // TestAsks runs tasks on a terminal that stand still, and answers what is asked.
 func TestAsks(t *testing.T) {
 	t.Parallel()
@@ -84,6 +102,30 @@ func TestAsks(t *testing.T) {
 			[][2]string{{"Type what to do next", "Leave the circle.\r"}},
 			"Out of it.", exitDone,
 		},
+		"call allowed": {
+			deletes,
+			[]string{"--permission", "ask"},
+			[][2]string{
+				{"May it do this? bash touch /tmp/x", "perhaps\r"}, {"type yes, task, always, no", "no wait\r"},
+				{"type yes, task, always, no", "yes\r"}, {"May it do this? bash rm /tmp/x", "no: Keep it.\r"},
+			},
+			"Kept.", exitDone,
+		},
+		"call allowed for the task": {
+			twice,
+			[]string{"--permission", "ask"},
+			[][2]string{{"task allows it for this task", "task\r"}}, "Both done.", exitDone,
+		},
+		"call allowed always, elsewhere": {
+			twice,
+			[]string{"--permission", "ask"},
+			[][2]string{{"it saves bash(touch /tmp/x)", "!answer always"}}, "Both done.", exitDone,
+		},
+		"call, interrupted": {
+			deletes,
+			[]string{"--permission", "ask"},
+			[][2]string{{"May it do this?", "\x03"}}, "stopped · ", exitInterrupted,
+		},
 		"stuck, left": {round, []string{"--stuck", "identical=2"}, [][2]string{{"How should it go on?", "no\r"}}, "waiting · ", exitWaiting},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,6 +156,9 @@ func elsewhere(t *testing.T, run *exec.Cmd, x *terminal, command string) {
 	id := regexp.MustCompile(`task (\w+) · `).FindStringSubmatch(x.shown())
 	args := strings.Fields("task " + command)
 	args = slices.Insert(args, 2, id[1])
+	if args[1] == "answer" {
+		args = append(args, "--model", "script:"+filepath.Join(run.Dir, "model.txtar"))
+	}
 	if args[1] == "resume" { // which has to have a model, though it asks none
 		args = append(args, "--model", "script:"+filepath.Join(run.Dir, "model.txtar"))
 	}

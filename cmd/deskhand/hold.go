@@ -123,12 +123,13 @@ type desktopHoldCmd struct {
 	Size    string `required:""`
 	Scale   int    `default:"1"`
 	Sandbox string `required:""`
+	Logs    string // where its programs write what they say; empty: beside its state
 	Parked  bool   // for a task that may wait for a person: gone with it, and when nobody comes for parkedLife
 }
 
 // args is the command line that reads as c.
 func (c desktopHoldCmd) args() []string {
-	return []string{"--dir", c.Dir, "--size", c.Size, "--scale", strconv.Itoa(c.Scale), "--sandbox", c.Sandbox, "--parked=" + strconv.FormatBool(c.Parked), c.Name}
+	return []string{"--dir", c.Dir, "--size", c.Size, "--scale", strconv.Itoa(c.Scale), "--sandbox", c.Sandbox, "--logs=" + c.Logs, "--parked=" + strconv.FormatBool(c.Parked), c.Name}
 }
 
 // parkedLife is how long the desktop of a waiting task stays up without anybody
@@ -159,7 +160,7 @@ func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (
 	}
 	m, err := machine.Up(ctx, machine.Config{
 		Driver: machine.Driver(c.Sandbox), Screen: size, Scale: c.Scale, Dir: filepath.Join(d.dir, c.Name), Environ: os.Environ(),
-		Log: slog.New(slog.NewTextHandler(a.stderr, nil)),
+		Logs: c.Logs, Log: slog.New(slog.NewTextHandler(a.stderr, nil)),
 	})
 	if err != nil {
 		return err

@@ -79,17 +79,21 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 	if cfg.Logs, err = c.app.logs(t.ID); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(cfg.Logs, 0o700); err != nil {
-		return nil, deskhand.Errorf("", deskhand.Unavailable, "%s cannot be made (%s): point DESKHAND_HOME at a directory of your own", cfg.Logs, cause(err))
-	}
 	return c.app.upSharing(ctx, t, cfg)
 }
 
-// logs is where the programs of a task's desktop write what they say; it stays
-// until the task is removed.
+// logs makes the directory where the programs of a task's desktop write what they
+// say; it stays until the task is removed.
 func (a *app) logs(id deskhand.TaskID) (string, error) {
 	home, err := a.homePath()
-	return filepath.Join(home, "logs", string(id)), err
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(home, "logs", string(id))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", deskhand.Errorf("", deskhand.Unavailable, "%s cannot be made (%s): point DESKHAND_HOME at a directory of your own", dir, cause(err))
+	}
+	return dir, nil
 }
 
 // desktopOf is the name of the desktop that is kept up for a task.
@@ -149,7 +153,11 @@ func (c computers) kept(ctx context.Context, t deskhand.Task) (place *remote.San
 	case !c.keep && !(c.parks && len(t.Folders) == 0 && len(t.Allow) == 0):
 		return nil, false, nil
 	default:
-		if h, err = c.app.hold(ctx, desktopHoldCmd{Name: name, Size: t.Screen.String(), Scale: t.Scale, Sandbox: t.Sandbox, Parked: !c.keep}); err != nil {
+		logs, err := c.app.logs(t.ID)
+		if err != nil {
+			return nil, false, err
+		}
+		if h, err = c.app.hold(ctx, desktopHoldCmd{Name: name, Size: t.Screen.String(), Scale: t.Scale, Sandbox: t.Sandbox, Logs: logs, Parked: !c.keep}); err != nil {
 			return nil, false, err
 		}
 	}

@@ -96,7 +96,7 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if p.task.Permission == "" {
 		p.task.Permission = string(policy.AskMode)
 		if p.demo {
-			p.task.Permission = string(policy.Auto) // what it does is known
+			p.task.Permission = string(policy.Trust) // what it does is known
 		}
 	}
 	if p.task.Guard, err = c.guard(); err != nil {

@@ -26,7 +26,7 @@ type runCmd struct {
 	Folder      []string       `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder, seen at the same path: for review (default; your files change only when you accept it, see deskhand task review), ro (read-only) or rw (not yet); repeatable."`
 	Unlock      []string       `sep:"none" placeholder:"NAME" help:"A protected name that may be written in shared folders, such as .bashrc or .git/hooks; repeatable."`
 	Allow       []string       `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host, *.HOST for all below one, or a set such as @packages; repeatable (default: no network)."`
-	Permission  string         `env:"DESKHAND_PERMISSION" enum:",${permissions}" default:"" placeholder:"MODE" help:"When to ask a person: ask, plan, auto or trust (default ask; the demonstration: auto)."`
+	Permission  string         `env:"DESKHAND_PERMISSION" enum:",${permissions}" default:"" placeholder:"MODE" help:"When to ask a person: ask, plan, auto or trust (default ask; the demonstration: trust)."`
 	MaxTurns    int            `default:"200" placeholder:"N" help:"Pause after so many replies of the model; 0 is no limit (default 200)."`
 	MaxCost     float64        `placeholder:"USD" help:"Pause before more than this is spent; 0 is no limit."`
 	MaxTokens   int64          `placeholder:"N" help:"Pause before requests and replies add up to more tokens, cached ones too; 0 is no limit."`

@@ -193,7 +193,7 @@ func openQuestion(ctx context.Context, j store.Journal, id deskhand.TaskID) (des
 	}
 	q, waits := st.Question()
 	if !waits {
-		return q, deskhand.Errorf("", deskhand.Conflict, "task %s does not wait for an answer: nothing is asked, or it was answered already", id)
+		return q, deskhand.Errorf("", deskhand.Conflict, "task %s does not wait for this answer: nothing is asked, or it was answered already", id)
 	}
 	return q, nil
 }

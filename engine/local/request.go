@@ -178,18 +178,19 @@ func (e *Engine) Interrupt(ctx context.Context, id deskhand.TaskID) error {
 	ask := e.request(t.ID, deskhand.HumanAsked{For: deskhand.AskInterrupt, CallID: call.ID})
 	return e.settled(ctx, op, t.ID, func(_ deskhand.Task, release func()) (bool, error) {
 		if release != nil {
-			release()
-			return false, deskhand.Errorf(op, deskhand.Conflict, "no call of task %s is running: nobody drives it", t.ID)
-		}
-		if err := ask(ctx); err != nil {
-			return false, err
+			defer release()
 		}
 		st, err := agent.Fold(e.cfg.Store.Events(ctx, t.ID, 0))
 		if err != nil {
 			return false, err
 		}
-		now, running := st.Underway()
-		return !running || now.ID != call.ID, nil
+		switch now, running := st.Underway(); {
+		case !running || now.ID != call.ID:
+			return true, nil
+		case release != nil:
+			return false, deskhand.Errorf(op, deskhand.Conflict, "no call of task %s is running: nobody drives it", t.ID)
+		}
+		return false, ask(ctx)
 	})
 }
 
