@@ -26,6 +26,9 @@ type question struct {
 	noIsAnswer bool
 }
 
+// leaves reports whether the person leaves the task as it stands.
+func (q question) leaves(line string) bool { return isNo(line) && !q.noIsAnswer }
+
 // askPoll is how often a question looks whether it was answered elsewhere: the
 // task was resumed, told something or stopped from another terminal.
 const askPoll = 200 * time.Millisecond
@@ -53,7 +56,7 @@ func (f *following) ask(ctx context.Context, task deskhand.Task) (goesOn bool, e
 			f.signal(ctx)
 			return false, nil
 		case line := <-f.typed:
-			if isNo(line) && !q.noIsAnswer {
+			if q.leaves(line) {
 				return false, nil
 			}
 			switch err := q.goOn(ctx, line); deskhand.CodeOf(err) {

@@ -110,8 +110,11 @@ func (a *app) letGo(t deskhand.Task) error {
 		return err
 	}
 	h, err := d.get(desktopOf(t.ID))
-	if err != nil || !h.Parked {
-		return nil // there is none, or it is to stay
+	switch {
+	case deskhand.CodeOf(err) == deskhand.NotFound:
+		return nil
+	case err != nil || !h.Parked:
+		return err
 	}
 	return d.end(h)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -93,12 +94,7 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if err := c.chooseModel(a, &p); err != nil {
 		return p, err
 	}
-	if p.task.Permission == "" {
-		p.task.Permission = string(policy.AskMode)
-		if p.demo {
-			p.task.Permission = string(policy.Trust) // what it does is known
-		}
-	}
+	p.task.Permission = cmp.Or(c.Permission, usualMode(p.demo))
 	if p.task.Guard, err = c.guard(); err != nil {
 		return p, err
 	}
@@ -112,6 +108,14 @@ func (c *runCmd) plan(a *app) (plan, error) {
 		return p, usage("the demonstration writes to /home/user inside its sandbox: leave out --sandbox none, or give a task of your own")
 	}
 	return p, nil
+}
+
+// usualMode is the permission mode where none was chosen.
+func usualMode(demo bool) string {
+	if demo {
+		return string(policy.Trust) // what it does is known
+	}
+	return string(policy.AskMode)
 }
 
 // unsupported returns an error for each flag whose machinery is not there yet.

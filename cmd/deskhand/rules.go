@@ -69,9 +69,9 @@ func (a *app) projectRules(dir string) (rules []policy.Rule, trusted bool, err e
 	if err != nil {
 		return nil, false, err
 	}
-	real, err := filepath.EvalSymlinks(dir)
+	real, err := realDir(dir)
 	if err != nil {
-		return nil, false, usage("%s cannot be found (%s)", dir, cause(err))
+		return nil, false, err
 	}
 	rules, trusted, err = policy.Project(filepath.Join(dir, projectFile), data, accepted[real])
 	if err != nil {
@@ -97,6 +97,18 @@ func (a *app) trusted() (map[string]deskhand.Hash, error) {
 	return out, nil
 }
 
+// realDir returns the one name under which a folder is trusted.
+func realDir(dir string) (string, error) {
+	real, err := filepath.Abs(dir)
+	if err == nil {
+		real, err = filepath.EvalSymlinks(real)
+	}
+	if err != nil {
+		return "", usage("%s cannot be found (%s)", dir, cause(err))
+	}
+	return real, nil
+}
+
 type policyTrustCmd struct {
 	Folder string `arg:"" optional:"" default:"." help:"The project's folder (default: the one you are in)."`
 	Revoke bool   `help:"Do not trust it any more."`
@@ -104,12 +116,9 @@ type policyTrustCmd struct {
 
 // Run shows what a project's rules allow, and from then on lets exactly that count.
 func (c *policyTrustCmd) Run(a *app) error {
-	dir, err := filepath.Abs(c.Folder)
-	if err == nil {
-		dir, err = filepath.EvalSymlinks(dir)
-	}
+	dir, err := realDir(c.Folder)
 	if err != nil {
-		return usage("%s cannot be found (%s)", c.Folder, cause(err))
+		return err
 	}
 	accepted, err := a.trusted()
 	if err != nil {
