@@ -37,6 +37,7 @@ type Gate func(Call, Moment) Judgement
 type Moment struct {
 	Target   *Target  // what the call acts on; nil: nothing on the screen
 	Unseen   bool     // it acts on something, and that could not be looked at
+	Plan     *Plan    // that a person accepted; nil: none
 	Granted  []string // rules that a person granted for this task
 	Reshaped bool     // a call of this shell session had Judgement.Reshapes
 }
@@ -77,4 +78,5 @@ type Decision struct {
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 	Comment string    `json:"comment,omitempty"` // goes to the model
+	Plan    *Plan     `json:"plan,omitempty"`    // of an approved plan: as the person changed it
 }

@@ -104,7 +104,7 @@ func halted(calls []call, i int, spec tool.Spec) string {
 
 // effect records the intent, then runs the call, then records the fact.
 func (a *Agent) effect(ctx context.Context, st *State, i int, before []deskhand.Event) (Outcome, error) {
-	c := st.calls[i].Call
+	c := st.calls[i].edited()
 	t, _ := a.Tools.Find(c)
 	intent := a.event(st, deskhand.KindCallStarted, deskhand.CallStarted{Turn: st.Task.Turns, Call: c})
 	if err := a.record(ctx, st, append(before, intent)...); err != nil {

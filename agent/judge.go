@@ -33,7 +33,7 @@ func (a *Agent) judge(ctx context.Context, st *State, c *call) (deskhand.Verdict
 		return v, nil, nil
 	}
 	target, err := a.aim(ctx, c.Call, false)
-	j := a.Gate(c.Call, deskhand.Moment{Target: target, Unseen: err != nil, Granted: st.granted, Reshaped: st.reshaped})
+	j := a.Gate(c.Call, deskhand.Moment{Target: target, Unseen: err != nil, Plan: st.plan, Granted: st.granted, Reshaped: st.reshaped})
 	events := []deskhand.Event{a.verdict(st, c, j)}
 	if j.Outcome != deskhand.Ask {
 		return j.Verdict, events, nil

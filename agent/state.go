@@ -41,6 +41,7 @@ type State struct {
 	ready    bool                     // it has had a computer
 	spoken   int64                    // seq of the last message of a person
 	sent     int64                    // seq of the last turn.started
+	plan     *deskhand.Plan           // that a person accepted
 	granted  []string                 // rules that a person granted for this task
 	reshaped bool                     // the shell's commands may mean something else by now
 }
@@ -239,6 +240,9 @@ func (st *State) started(_ deskhand.Event, d deskhand.CallStarted) error {
 	c := st.find(d.Call.ID)
 	c.started = true
 	st.reshaped = st.reshaped || c.reshapes
+	if c.Name == deskhand.PlanTool && c.decision != nil && c.decision.Approve {
+		st.accept(d.Call)
+	}
 	if yes := c.decision; yes != nil && yes.Approve && (yes.Scope == deskhand.ForTask || yes.Scope == deskhand.Always) {
 		st.granted = append(st.granted, c.question.Always...)
 	}
@@ -329,6 +333,9 @@ func (st *State) Question() (q deskhand.ApprovalAsked, waits bool) {
 	}
 	return q, false
 }
+
+// Plan returns the plan that a person accepted last; nil: none.
+func (st *State) Plan() *deskhand.Plan { return st.plan }
 
 // Asks reports whether a person is asked something and has not answered: about a
 // call, or how to go on.

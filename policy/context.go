@@ -10,7 +10,8 @@ import (
 // up. What is not known is empty, and never makes a verdict milder.
 type Context struct {
 	Sandboxed bool     // the call acts inside a sandbox
-	Plan      Standing // where the call stands to the task's plan
+	Plan      Standing // where the call stands to the task's plan, when Bounds is nil
+	Bounds    *Bounds  // what the accepted plan covers; nil: none was accepted, or Plan says it
 
 	Window  Window  // that has the focus, or lies under the point
 	Element Element // under the point, or with the focus when keys are pressed

@@ -55,12 +55,13 @@ func Judge(call deskhand.Call, rules Rules) deskhand.Verdict {
 func Explain(call deskhand.Call, rules Rules, at Context) Explanation {
 	d := read(call, at, rules.words())
 	x := Explanation{Parts: d.parts, Reshapes: d.reshapes, Class: Looks}
-	if at.Plan == Outside {
-		leave(x.Parts)
-	}
 	worst := 0
 	for i := range x.Parts {
 		p := &x.Parts[i]
+		at := at
+		if at.Plan = at.standing(p); at.Plan == Outside && p.Class != Looks {
+			p.Class, p.Why = p.Class.Worse(Leaves), "the accepted plan does not cover it"
+		}
 		p.Outcome, p.Rule = rules.judge(p, at)
 		x.Class = x.Class.Worse(p.Class)
 		if w := &x.Parts[worst]; weight[p.Outcome] > weight[w.Outcome] || weight[p.Outcome] == weight[w.Outcome] && rank(p.Class) > rank(w.Class) {
@@ -77,15 +78,6 @@ func Explain(call deskhand.Call, rules Rules, at Context) Explanation {
 }
 
 var weight = map[deskhand.Outcome]int{allow: 0, ask: 1, deny: 2}
-
-// leave marks what acts as being outside the plan.
-func leave(parts []Part) {
-	for i := range parts {
-		if p := &parts[i]; p.Class != Looks {
-			p.Class, p.Why = p.Class.Worse(Leaves), "the accepted plan does not cover it"
-		}
-	}
-}
 
 // judge returns the outcome for one part: deny over ask over allow, then the mode.
 func (r Rules) judge(p *Part, at Context) (deskhand.Outcome, string) {

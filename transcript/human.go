@@ -54,6 +54,7 @@ var humans = map[string]func(input) string{
 	"/str_replace_based_edit_tool": edits,
 	"/str_replace_editor":          edits,
 	"/memory":                      remembers,
+	"/" + deskhand.PlanTool:        fixed("propose a plan"),
 }
 
 // Human returns the call in a few words, on one line, fit to be shown: "click

@@ -13,6 +13,9 @@ import (
 // what it is, why it asks, what it acts on, the exact text that is typed, and
 // the model's own words, marked as such. It says nothing of how to answer.
 func Question(q deskhand.ApprovalAsked) []string {
+	if p, ok := planOf(q.Call); ok {
+		return PlanText(p)
+	}
 	lines := []string{"May it do this? " + Human(q.Call)}
 	add := func(format string, args ...any) { lines = append(lines, plaintext.Line(fmt.Sprintf(format, args...))) }
 	if q.Verdict.Reason != "" {
@@ -31,6 +34,40 @@ func Question(q deskhand.ApprovalAsked) []string {
 	}
 	if said := strings.TrimSpace(q.Said); said != "" {
 		add("the model says: %s", plaintext.Short(said, maxSaid))
+	}
+	return lines
+}
+
+func planOf(c deskhand.Call) (p deskhand.Plan, ok bool) {
+	ok = c.Name == deskhand.PlanTool && c.Toolset == "" && json.Unmarshal(c.Input, &p) == nil
+	return p, ok
+}
+
+// PlanText says what a plan comes to, a line each, the first a question.
+func PlanText(p deskhand.Plan) []string {
+	lines := []string{"May it work by this plan? What goes beyond it is asked about."}
+	for i, step := range p.Steps {
+		lines = append(lines, plaintext.Line(fmt.Sprintf("%d. %s", i+1, step)))
+	}
+	for _, part := range []struct {
+		name string
+		list []string
+	}{
+		{"changes files in", p.Folders}, {"deletes", p.Deletions}, {"contacts", p.Sites}, {"uses", p.Programs}, {"calls", p.Connectors}, {"is done when", p.Success},
+	} {
+		if len(part.list) > 0 {
+			lines = append(lines, plaintext.Line(part.name+": "+strings.Join(part.list, ", ")))
+		}
+	}
+	var most []string
+	if p.MaxTurns > 0 {
+		most = append(most, fmt.Sprintf("%d turns", p.MaxTurns))
+	}
+	if p.MaxCostUSD > 0 {
+		most = append(most, Dollars(p.MaxCostUSD))
+	}
+	if len(most) > 0 {
+		lines = append(lines, "takes at most: "+strings.Join(most, ", "))
 	}
 	return lines
 }

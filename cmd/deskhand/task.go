@@ -24,6 +24,7 @@ type taskCmd struct {
 	Resume    taskResumeCmd    `cmd:"" help:"Go on with a task that was cut off, stopped, failed or reached a limit."`
 	Message   taskMessageCmd   `cmd:"" help:"Say something to a task; one that is done goes on with it."`
 	Answer    taskAnswerCmd    `cmd:"" help:"Answer the question that a task waits for."`
+	Plan      taskPlanCmd      `cmd:"" help:"Print the plan that waits for an answer, or that was accepted."`
 	Interrupt taskInterruptCmd `cmd:"" help:"End the call that a task is running; the task goes on."`
 	Stop      taskStopCmd      `cmd:"" help:"Stop tasks, wherever they run."`
 	Replay    taskLaterCmd     `cmd:"" passthrough:"" help:"Play a task again (not yet)."`

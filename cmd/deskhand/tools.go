@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/policy"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/host"
 	"github.com/deskhand/deskhand/tool"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/custom"
 	"github.com/deskhand/deskhand/tool/memory"
+	plans "github.com/deskhand/deskhand/tool/plan"
 	"github.com/deskhand/deskhand/tool/skill"
 )
 
@@ -138,6 +140,9 @@ func (c computers) more(t deskhand.Task) func(inside sandbox.Sandbox) ([]tool.To
 			return nil, err
 		}
 		var all []tool.Tool
+		if t.Permission == string(policy.AskMode) || t.Permission == string(policy.Plan) {
+			all = append(all, plans.New())
+		}
 		if len(c.skills) > 0 {
 			all = append(all, skill.New(c.skills))
 		}
