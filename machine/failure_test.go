@@ -120,7 +120,7 @@ func TestGuestGone(t *testing.T) {
 			_ = syscall.Kill(p.PID, syscall.SIGKILL) // it may have gone with the one before it
 		}
 	}
-	const gone = "Error: The display is unavailable. Nothing can be seen or done on it until it is back."
+	const gone = "Error: The display is unavailable. Whether this action took effect is unknown. Nothing can be seen or done until the display is back."
 	for _, c := range []struct{ toolset, name, input, want string }{
 		{"", "bash", `{"command":"echo there"}`, ""},
 		{"", "bash", `{"command":"echo there"}`, ""},

@@ -106,9 +106,46 @@ func (d desktops) publish(h held) error {
 	return os.Rename(tmp, d.path(h.Name, stateFile))
 }
 
-// comingUp is how long a desktop may be without a state before its directory
-// counts as left behind.
-const comingUp = 2 * time.Minute
+// reserved is how long a desktop's directory may be without a process that
+// brings it up before it counts as left behind.
+const reserved = 5 * time.Second
+
+// comingUp reports whether a process brings the desktop up, which holds a lock
+// on its log, or is about to be started.
+func (d desktops) comingUp(name string) bool {
+	log, err := os.Open(d.path(name, logFile))
+	if err == nil {
+		defer log.Close()
+		if errors.Is(unix.Flock(int(log.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK) {
+			return true
+		}
+	}
+	info, err := os.Stat(filepath.Join(d.dir, name))
+	return err == nil && time.Since(info.ModTime()) < reserved
+}
+
+// await is get that waits for a desktop that is still coming up, as one is whose
+// task was killed meanwhile. NotFound; Unavailable: it took too long.
+func (d desktops) await(ctx context.Context, name string) (held, error) {
+	ctx, cancel := context.WithTimeout(ctx, holdLimit)
+	defer cancel()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		h, err := d.get(name)
+		if deskhand.CodeOf(err) != deskhand.Unavailable {
+			return h, err
+		}
+		select {
+		case <-ctx.Done():
+			return h, err
+		case <-look.C:
+		}
+	}
+}
+
+// lookEvery is how often a desktop that is coming up is looked for.
+const lookEvery = 50 * time.Millisecond
 
 // get returns a desktop that is up. What is left of one whose process died is
 // removed. NotFound; Unavailable: it is still coming up.
@@ -119,8 +156,7 @@ func (d desktops) get(name string) (held, error) {
 	}
 	data, err := os.ReadFile(d.path(name, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		info, err := os.Stat(filepath.Join(d.dir, name))
-		if err == nil && time.Since(info.ModTime()) < comingUp {
+		if d.comingUp(name) {
 			return held{}, deskhand.Errorf("", deskhand.Unavailable, "the desktop %q is still coming up: try again in a moment", name)
 		}
 		return held{}, errors.Join(none, d.forget(name))
@@ -138,6 +174,17 @@ func (d desktops) get(name string) (held, error) {
 func (h held) alive() bool {
 	p, err := procfs.Read(h.PID)
 	return err == nil && p.Start == h.Start && !p.Ended()
+}
+
+// ended waits until the process that wrote h has ended, and reports whether it
+// did so within limit.
+func (h held) ended(limit time.Duration) bool {
+	p, err := procfs.Open(procfs.Process{PID: h.PID, Start: h.Start})
+	if err != nil {
+		return errors.Is(err, unix.ESRCH)
+	}
+	defer func() { _ = p.Close() }()
+	return p.Wait(limit)
 }
 
 // forget removes what is kept of a desktop.

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/procfs"
 	"github.com/deskhand/deskhand/machine"
@@ -65,6 +67,11 @@ func (a *app) startHolder(ctx context.Context, d desktops, h desktopHoldCmd) err
 		return deskhand.E("desktop: up", deskhand.Internal, err)
 	}
 	defer log.Close()
+	// The lock is the process's that gets the log: it says that the desktop is
+	// coming up, whatever becomes of this process.
+	if err := unix.Flock(int(log.Fd()), unix.LOCK_EX); err != nil {
+		return deskhand.E("desktop: up", deskhand.Internal, err)
+	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return deskhand.E("desktop: up", deskhand.Internal, err)

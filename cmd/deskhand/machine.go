@@ -16,7 +16,6 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox/egress"
-	"github.com/deskhand/deskhand/sandbox/remote"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
@@ -65,15 +64,8 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 		}
 		cfg.Network = &egress.Config{Judge: rules}
 	}
-	switch kept, same, err := c.kept(ctx, t); {
-	case err != nil:
-		return nil, err
-	case kept != nil:
-		m, err := machine.Attach(ctx, kept, cfg)
-		if err != nil {
-			return nil, err
-		}
-		return survivor{m, same}, nil
+	if kept, err := c.attach(ctx, t, cfg); kept != nil || err != nil {
+		return kept, err
 	}
 	var err error
 	if cfg.Logs, err = c.app.logs(t.ID); err != nil {
@@ -139,30 +131,49 @@ type survivor struct {
 // Survived implements engine.Survivor.
 func (s survivor) Survived() bool { return s.same }
 
-// kept returns the way to the desktop that a process of its own keeps up for
-// the task, also after this process has ended, and whether it was there before.
-// nil: there is none, and none is wanted.
-func (c computers) kept(ctx context.Context, t deskhand.Task) (place *remote.Sandbox, same bool, err error) {
+// attach returns the computer whose desktop a process of its own keeps up for
+// the task, also after this process has ended. nil: there is none, and none is
+// wanted.
+func (c computers) attach(ctx context.Context, t deskhand.Task, cfg machine.Config) (engine.Computer, error) {
 	d, err := c.app.desktops()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
+	for again := false; ; again = true {
+		h, same, err := c.kept(ctx, d, t)
+		if err != nil || h.Name == "" {
+			return nil, err
+		}
+		m, err := machine.Attach(ctx, d.attach(h), cfg)
+		switch {
+		case err == nil:
+			return survivor{m, same}, nil
+		case again || !h.ended(orderlyEnd):
+			return nil, err
+		}
+		// What is on the desktop was killed, and the process that kept it up
+		// has noticed by now: there is none any more.
+	}
+}
+
+// kept returns the desktop that is kept up for the task, and whether it was
+// there before. One without a name: there is none, and none is wanted.
+func (c computers) kept(ctx context.Context, d desktops, t deskhand.Task) (h held, same bool, err error) {
 	name := desktopOf(t.ID)
-	h, err := d.get(name)
+	h, err = d.await(ctx, name)
 	switch same = err == nil; {
 	case same:
 	case deskhand.CodeOf(err) != deskhand.NotFound:
-		return nil, false, err
+		return held{}, false, err
 	case !c.keep && !(c.parks && len(t.Folders) == 0 && len(t.Allow) == 0):
-		return nil, false, nil
+		return held{}, false, nil
 	default:
 		logs, err := c.app.logs(t.ID)
 		if err != nil {
-			return nil, false, err
+			return held{}, false, err
 		}
-		if h, err = c.app.hold(ctx, desktopHoldCmd{Name: name, Size: t.Screen.String(), Scale: t.Scale, Sandbox: t.Sandbox, Logs: logs, Parked: !c.keep}); err != nil {
-			return nil, false, err
-		}
+		h, err = c.app.hold(ctx, desktopHoldCmd{Name: name, Size: t.Screen.String(), Scale: t.Scale, Sandbox: t.Sandbox, Logs: logs, Parked: !c.keep})
+		return h, false, err
 	}
-	return d.attach(h), same, nil
+	return h, same, err
 }

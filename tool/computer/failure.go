@@ -14,7 +14,7 @@ import (
 // The fixed words for what went wrong outside the model's reach.
 const (
 	captureFailed = "Error: Failed to capture screenshot. Display may be locked or unavailable."
-	displayGone   = "Error: The display is unavailable. Nothing can be seen or done on it until it is back."
+	displayGone   = "Error: The display is unavailable. Whether this action took effect is unknown. Nothing can be seen or done until the display is back."
 	actionFailed  = "Error: Failed to perform %s action. The application may be unresponsive."
 )
 

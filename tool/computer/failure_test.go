@@ -33,7 +33,7 @@ func TestFailures(t *testing.T) {
 		{"key", broken, "Error: Failed to perform key" + unresponsive},
 		{"hold_key", broken, "Error: Failed to perform hold key" + unresponsive},
 		{"left_click", errors.New("panic: secret"), "Error: Failed to perform click" + unresponsive},
-		{"left_click", gone, "Error: The display is unavailable. Nothing can be seen or done on it until it is back."},
+		{"left_click", gone, "Error: The display is unavailable. Whether this action took effect is unknown. Nothing can be seen or done until the display is back."},
 	} {
 		tl, d := open(t, computer.Config{})
 		d.FailInput(1, fake.Fault{Err: c.err})
@@ -45,7 +45,7 @@ func TestFailures(t *testing.T) {
 	d.FailInput(1, fake.Fault{Err: gone, Typed: 3})
 	d.FailInput(2, fake.Fault{Err: broken, Typed: 0})
 	for _, want := range []string{
-		"Error: The display is unavailable. Nothing can be seen or done on it until it is back. 3 of 5 characters were typed.",
+		"Error: The display is unavailable. Whether this action took effect is unknown. Nothing can be seen or done until the display is back. 3 of 5 characters were typed.",
 		"Error: Failed to perform type action. The application may be unresponsive. 0 of 5 characters were typed.",
 	} {
 		if r := run(t, tl, "type", `{"text":"héllo"}`); !r.IsError || r.Content[0].Text != want {
@@ -59,8 +59,8 @@ func TestFailures(t *testing.T) {
 	for name, want := range map[string]string{
 		"screenshot":      "Error: Failed to capture screenshot. Display may be locked or unavailable.",
 		"zoom":            "Error: Failed to capture screenshot. Display may be locked or unavailable.",
-		"left_click":      "Error: The display is unavailable. Nothing can be seen or done on it until it is back.",
-		"cursor_position": "Error: The display is unavailable. Nothing can be seen or done on it until it is back.",
+		"left_click":      "Error: The display is unavailable. Whether this action took effect is unknown. Nothing can be seen or done until the display is back.",
+		"cursor_position": "Error: The display is unavailable. Whether this action took effect is unknown. Nothing can be seen or done until the display is back.",
 	} {
 		if r := run(t, tl, name, with(good[name], "", "")); !r.IsError || r.Content[0].Text != want {
 			t.Errorf("%s: %q", name, r.Content[0].Text)
