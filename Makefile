@@ -6,7 +6,7 @@ LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export DESKHAND_TASK := $(value TASK)
 unexport TASK
 
-.PHONY: help run test check fuzz attack bench cost fidelity keyboard build fmt doctor setup
+.PHONY: help run test check fuzz attack crash bench cost fidelity keyboard build fmt doctor setup
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -54,6 +54,10 @@ attack: ## play the attacks on the network and on folders, without each guard an
 	@scripts/setup test
 	@out=$$(mktemp); $(GO) test -count=1 -v -run '^TestAttack' ./sandbox/egress ./sandbox/folder >$$out; status=$$?; \
 	sed -n 's/.*attack\t//p; /MISSING/p; /^--- FAIL/p; /^FAIL/p' $$out; rm -f $$out; exit $$status
+
+crash: build ## kill deskhand at every event of a task on a real desktop, and its parts, and print what a page there counted
+	@scripts/setup test
+	@$(GO) run ./test/crash -deskhand bin/deskhand $(ARGS)
 
 bench: build ## measure, beside the usual tools on the same display
 	@scripts/setup test

@@ -159,3 +159,20 @@ func counted() []turn {
 		{true, []asked{pointed("double_click", doubleClick), shelled(shellTwo), pointed("left_click", clickThree)}},
 	}
 }
+
+// short returns how many cells counted once, and names those that counted more.
+func (c counts) short() string {
+	once, more := 0, counts{}
+	for cell, n := range c {
+		switch {
+		case n == 1:
+			once++
+		case n > 1:
+			more[cell] = n
+		}
+	}
+	if more != (counts{}) {
+		return fmt.Sprintf("%d once; %s", once, more)
+	}
+	return fmt.Sprintf("%d once", once)
+}

@@ -92,18 +92,25 @@ func (p *player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	shown := p.shown
 	p.mu.Unlock()
-	waits := []<-chan struct{}{shown}
+	if !wait(r, shown) {
+		return
+	}
 	if due {
 		close(held)
-		waits = append(waits, let)
-	}
-	for _, until := range waits {
-		select {
-		case <-until:
-		case <-r.Context().Done():
+		if !wait(r, let) {
 			return
 		}
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	p.script.ServeHTTP(w, r)
+}
+
+// wait reports whether until was closed while the client was still there.
+func wait(r *http.Request, until <-chan struct{}) bool {
+	select {
+	case <-until:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
 }

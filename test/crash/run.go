@@ -34,6 +34,7 @@ type place struct {
 	player  *player
 	task    deskhand.TaskID // once it is known
 	shows   []func() error  // ends of what shows the page
+	looked  <-chan error    // that the page was looked at, at the end of a scenario
 }
 
 // newPlace makes a place for a task that is played by a script. Its close
@@ -210,7 +211,9 @@ func (p *place) follow(ctx context.Context, r *process, out io.Reader, then func
 		if e.Kind == deskhand.KindModelDelta {
 			continue
 		}
-		p.task = e.Task
+		if p.task == "" {
+			p.task = e.Task
+		}
 		r.events = append(r.events, e.Event)
 		if e.Kind == deskhand.KindComputerReady {
 			if err := p.show(ctx); err != nil {

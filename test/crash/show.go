@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 
@@ -104,4 +105,14 @@ func (p *place) seen(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// needed names a program that is not installed, "" when all are.
+func needed() string {
+	for _, name := range []string{"Xvfb", "bwrap", "mutter", "chromium"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return name
+		}
+	}
+	return ""
 }
