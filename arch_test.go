@@ -40,6 +40,8 @@ var allow = map[string]string{
 
 	"engine/enginetest": "agent model store tool", // the fakes that its suite plays with
 
+	"model/claude/claudetest": "model model/script", // stand-ins of providers, before the strict server
+
 	"transcript": "", // reads events; the terminal, the page and later the server show what it folds
 
 	// The short way in for Go programs: it assembles what cmd assembles.
@@ -59,8 +61,8 @@ var allow = map[string]string{
 // owner names the packages that may import each outside module.
 var owner = map[string]string{
 	"github.com/anthropics/anthropic-sdk-go": "model/claude",
-	"github.com/aws/aws-sdk-go-v2":           "model/claude", // credentials for Bedrock
-	"golang.org/x/oauth2":                    "model/claude", // credentials for Google Cloud
+	"github.com/aws/aws-sdk-go-v2":           "model/claude model/claude/claudetest", // credentials for Bedrock, and its stand-in's streams
+	"golang.org/x/oauth2":                    "model/claude",                         // credentials for Google Cloud
 	"github.com/jezek/xgb":                   "desktop/x11",
 	"modernc.org/sqlite":                     "store/sqlite",
 	"github.com/pressly/goose":               "store/sqlite",
@@ -118,7 +120,7 @@ func TestArchitecture(t *testing.T) {
 				if !allowed(self, to) {
 					t.Errorf("%s may not import %s", self, to)
 				}
-			} else if first, _, _ := strings.Cut(imp, "/"); strings.Contains(first, ".") && ownerOf(imp) != "*" && ownerOf(imp) != self {
+			} else if first, _, _ := strings.Cut(imp, "/"); strings.Contains(first, ".") && ownerOf(imp) != "*" && !slices.Contains(strings.Fields(ownerOf(imp)), self) {
 				t.Errorf("%s may not import %s (owner: %q)", self, imp, ownerOf(imp))
 			}
 		}

@@ -62,8 +62,11 @@ func killRuntime(ctx context.Context, program string, when boundary) (r report, 
 		return r, err
 	}
 	if dead.last().To != deskhand.Done {
-		if _, err := p.resume(ctx); err != nil {
-			return r, err
+		// Where the model's last word was in the journal already, whoever opens
+		// it next records that the task is done, and there is nothing to resume.
+		_, failed := p.resume(ctx)
+		if now, err := p.read(ctx); failed != nil && (err != nil || now.last().To != deskhand.Done) {
+			return r, errors.Join(failed, err)
 		}
 	}
 	return r, p.judge(ctx, &r, turns, dead)
