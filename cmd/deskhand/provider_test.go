@@ -21,7 +21,7 @@ func runAt(t *testing.T, provider model.Provider, name string, env map[string]st
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, "run", "--provider", string(provider), "--model", name, "--size", "640x480", "say hello")
+	cmd := exec.CommandContext(t.Context(), program, "run", "--provider", string(provider), "--model", name, "--size", "640x480", "--permission", "trust", "say hello")
 	home := t.TempDir()
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "DESKHAND_HOME=" + filepath.Join(home, "state"), "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true"}
 	for name, value := range env {

@@ -239,7 +239,7 @@ func (r *process) killed() bool {
 
 // start runs the task in a process of its own.
 func (p *place) start(ctx context.Context, then func(*process, deskhand.Event) error) (*process, error) {
-	return p.drive(ctx, then, "run", "--keep", "--size", screen.String(), "--output", "stream-json",
+	return p.drive(ctx, then, "run", "--keep", "--permission", "trust", "--size", screen.String(), "--output", "stream-json",
 		"--stuck", "identical=0,cycles=0,clicks=0,idle=0", "count what arrives")
 }
 

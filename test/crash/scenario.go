@@ -108,7 +108,9 @@ func (s scenario) play(ctx context.Context, program string) (r report, err error
 		}
 		err := s.strike(ctx, p, run)
 		p.looked = p.whenHeld(ctx, fmt.Sprintf("_%d_0\"", len(s.turns)-1), func() (err error) {
-			r.counted, _, err = p.counted(ctx)
+			var want counts
+			want[clickTwo] = 1 // the last thing before this request
+			r.counted, err = p.await(ctx, want)
 			return err
 		})
 		return err
