@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/deskhand/deskhand"
@@ -57,4 +58,22 @@ func Fold(t deskhand.Task, e deskhand.Event) (deskhand.Task, error) {
 	}
 	t.Updated = e.Time
 	return t, deskhand.E("store: append", deskhand.Invalid, err)
+}
+
+// BlobsIn returns the names of the blobs that an event's data names, in order.
+// Text that a model or a program wrote has its quotes escaped and cannot look
+// like one.
+func BlobsIn(data []byte) []deskhand.Hash {
+	const key, size = `"hash":"`, 64
+	var out []deskhand.Hash
+	for {
+		i := bytes.Index(data, []byte(key))
+		if i < 0 {
+			return out
+		}
+		data = data[i+len(key):]
+		if len(data) > size && data[size] == '"' && deskhand.Hash(data[:size]).Valid() {
+			out = append(out, deskhand.Hash(data[:size]))
+		}
+	}
 }

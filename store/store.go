@@ -28,7 +28,8 @@ type Journal interface {
 	// NotFound.
 	Events(ctx context.Context, task deskhand.TaskID, after int64) iter.Seq2[deskhand.Event, error]
 
-	// Verify checks the hash chain of a task. Conflict: broken, naming the event.
+	// Verify checks the hash chain of a task, the form of its events, and where
+	// the store noted it to have ended before. Conflict: broken, naming the event.
 	Verify(ctx context.Context, task deskhand.TaskID) error
 }
 

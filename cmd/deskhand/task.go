@@ -17,6 +17,7 @@ type taskCmd struct {
 	Show   taskShowCmd   `cmd:"" help:"Tell what happened in a task."`
 	Export taskExportCmd `cmd:"" help:"Write a task, every step and screenshot, as one HTML page."`
 	Review taskReviewCmd `cmd:"" help:"Show what a task changed in your folders, and apply what you accept."`
+	Verify taskVerifyCmd `cmd:"" help:"Check that a task's journal and pictures are as they were written."`
 	Undo   taskUndoCmd   `cmd:"" help:"Put back what was applied of a task, byte for byte."`
 	Rm     taskRmCmd     `cmd:"" help:"Remove tasks with everything that is kept of them."`
 

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -83,6 +82,9 @@ func (s *Store) append(ctx context.Context, events []deskhand.Event) ([]deskhand
 		return nil, err
 	}
 	s.witness(events[0].Task, h.seq)
+	if rests(out) {
+		s.markEnd(events[0].Task, h)
+	}
 	return out, nil
 }
 
@@ -128,29 +130,12 @@ func (h head) add(ctx context.Context, tx *sql.Tx, e deskhand.Event) (head, desk
 	if _, err := tx.ExecContext(ctx, `INSERT INTO events (task, seq, body) VALUES (?, ?, ?)`, string(e.Task), e.Seq, body); err != nil {
 		return h, e, err
 	}
-	for _, ref := range blobsIn(e.Data) {
+	for _, ref := range store.BlobsIn(e.Data) {
 		if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO blob_refs (hash, task) VALUES (?, ?)`, string(ref), string(e.Task)); err != nil {
 			return h, e, err
 		}
 	}
 	return h, e, nil
-}
-
-// blobsIn returns the hashes that an event's data names. Text that a model or a
-// program wrote has its quotes escaped and cannot look like one.
-func blobsIn(data []byte) []deskhand.Hash {
-	const key, size = `"hash":"`, 64
-	var out []deskhand.Hash
-	for {
-		i := bytes.Index(data, []byte(key))
-		if i < 0 {
-			return out
-		}
-		data = data[i+len(key):]
-		if len(data) > size && data[size] == '"' && deskhand.Hash(data[:size]).Valid() {
-			out = append(out, deskhand.Hash(data[:size]))
-		}
-	}
 }
 
 // Events implements store.Journal.
@@ -211,54 +196,6 @@ func (s *Store) page(ctx context.Context, task deskhand.TaskID, after int64) (bo
 		bodies, size = append(bodies, body), size+len(body)
 	}
 	return bodies, rows.Err()
-}
-
-// Verify implements store.Journal. It also checks that the task at a glance is
-// what its events add up to.
-func (s *Store) Verify(ctx context.Context, task deskhand.TaskID) error {
-	broken := func(format string, args ...any) error {
-		return deskhand.Errorf("store: verify", deskhand.Conflict, format, args...)
-	}
-	// What is appended while this runs is left for the next time.
-	var want head
-	var hash string
-	var glance []byte
-	err := s.read.QueryRowContext(ctx, `SELECT seq, head, glance FROM tasks WHERE id = ?`, string(task)).Scan(&want.seq, &hash, &glance)
-	if errors.Is(err, sql.ErrNoRows) {
-		return notFound("verify", string(task))
-	} else if err != nil {
-		return explain("verify", s.dir, err)
-	}
-	var got head
-	for got.seq < want.seq {
-		page, err := s.page(ctx, task, got.seq)
-		if err != nil {
-			return explain("verify", s.dir, err)
-		}
-		if len(page) == 0 {
-			return broken("event %d of task %s is missing", got.seq+1, task)
-		}
-		for _, body := range page[:min(int64(len(page)), want.seq-got.seq)] {
-			e, err := decodeEvent(task, got.seq+1, body)
-			if err != nil {
-				return err
-			}
-			if e.Seq != got.seq+1 || e.Prev != got.hash || e.Task != task {
-				return broken("event %d of task %s does not follow from the one before: one of the two was changed", got.seq+1, task)
-			}
-			if got.task, err = store.Fold(got.task, e); err != nil {
-				return broken("event %d of task %s does not follow from the one before: %w", e.Seq, task, err)
-			}
-			got.seq, got.hash = e.Seq, deskhand.HashOf(body)
-		}
-	}
-	if string(got.hash) != hash {
-		return broken("event %d of task %s was changed", got.seq, task)
-	}
-	if sum, err := encodeTask(got.task); err != nil || !bytes.Equal(sum, glance) {
-		return broken("what is known of task %s at a glance is not what its events say", task)
-	}
-	return nil
 }
 
 func notFound(op, id string) error {

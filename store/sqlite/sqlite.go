@@ -5,6 +5,7 @@
 //	blobs/ab/cdef…       one file per image, written and synced before the event that names it
 //	leases/ID            locked by the process that drives the task ID
 //	heads/ID             number of the task's last event, to find what a damaged database lost
+//	ends/ID              number and hash of the last event whenever the task came to rest, to find a journal written anew
 //
 // Any number of processes may use one directory. Every write is one short
 // IMMEDIATE transaction that is synced before it counts; a lease is a lock on a
@@ -58,7 +59,7 @@ var _ store.Store = (*Store)(nil)
 // the database is damaged.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	s := &Store{dir: dir}
-	for _, d := range []string{dir, s.path("blobs"), s.path("leases"), s.path("heads")} {
+	for _, d := range []string{dir, s.path("blobs"), s.path("leases"), s.path("heads"), s.path("ends")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, explain("open", dir, err)
 		}

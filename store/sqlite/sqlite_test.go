@@ -51,39 +51,6 @@ func create(t testing.TB, s *Store, notes ...string) deskhand.TaskID {
 	return id
 }
 
-// TestTampered changes rows behind the store's back.
-func TestTampered(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct{ query, want string }{
-		"first":     {`UPDATE events SET body = CAST(replace(CAST(body AS TEXT), '"system":""', '"system":"be evil"') AS BLOB) WHERE seq = 1`, "event 2 "},
-		"middle":    {`UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'one', 'two') AS BLOB) WHERE seq = 2`, "event 3 "},
-		"last":      {`UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'three', 'four') AS BLOB) WHERE seq = 4`, "event 4 "},
-		"missing":   {`DELETE FROM events WHERE seq = 3`, "event 3 "},
-		"cut":       {`DELETE FROM events WHERE seq = 4`, "event 4 "},
-		"torn":      {`UPDATE events SET body = substr(body, 1, 20) WHERE seq = 3`, "event 3 "},
-		"all":       {`UPDATE events SET body = x'00'`, "event 1 "},
-		"glance":    {`UPDATE tasks SET glance = CAST(replace(CAST(glance AS TEXT), '"cost_usd":0', '"cost_usd":9') AS BLOB)`, "at a glance"},
-		"head":      {`UPDATE tasks SET head = 'x'`, "event 4 "},
-		"no glance": {`UPDATE tasks SET glance = x'00'`, "at a glance"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := setup(t)
-			id := create(t, s, "one", "two", "three")
-			if err := s.Verify(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := s.write.ExecContext(t.Context(), c.query); err != nil {
-				t.Fatal(err)
-			}
-			err := s.Verify(t.Context(), id)
-			if deskhand.CodeOf(err) != deskhand.Conflict || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("verify says %v, want a conflict about %q", err, c.want)
-			}
-		})
-	}
-}
-
 func TestDamagedBlob(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -77,8 +77,10 @@ func (s *Store) Remove(ctx context.Context, id deskhand.TaskID) error {
 		return err
 	}
 	defer release()
-	if err := os.Remove(s.headPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return explain("remove", s.dir, err)
+	for _, path := range []string{s.headPath(id), s.endsPath(id)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return explain("remove", s.dir, err)
+		}
 	}
 	if err := s.remove(ctx, id); err != nil {
 		return explain("remove", s.dir, err)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,3 +71,64 @@ func (s *Store) heal(ctx context.Context) error {
 // Damage returns what was found to be lost when the store was opened, one
 // sentence each.
 func (s *Store) Damage() []string { return s.damage }
+
+// A chain shows that an event inside it was changed. It cannot show that its
+// end was cut off, or that all of it was written anew with fresh hashes. So
+// ends/ID notes where the journal stood whenever the task came to rest: a line
+// with number and hash of the last event. Like heads/ID it is written after the
+// commit and never synced, so that it can lack an end but not have one too many.
+// Whoever may write the state directory may write it too: against them, keep
+// the hash of the head elsewhere.
+
+func (s *Store) endsPath(id deskhand.TaskID) string { return s.path("ends", string(id)) }
+
+// end is where a journal stood.
+type end struct {
+	seq  int64
+	hash deskhand.Hash
+}
+
+// rests reports whether a task stands still after events.
+func rests(events []deskhand.Event) bool {
+	resting := false
+	for _, e := range events {
+		var d deskhand.TaskStatus
+		if e.Kind == deskhand.KindTaskStatus && json.Unmarshal(e.Data, &d) == nil {
+			resting = d.To != deskhand.Running && d.To != deskhand.Queued
+		}
+	}
+	return resting
+}
+
+// markEnd notes where the journal of a task stands. A disk that takes no more
+// is found by the next append.
+func (s *Store) markEnd(id deskhand.TaskID, h head) {
+	f, err := os.OpenFile(s.endsPath(id), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return
+	}
+	_, _ = fmt.Fprintf(f, "%d %s\n", h.seq, h.hash)
+	_ = f.Close()
+}
+
+// ends returns what was noted of a task. A line that a crash tore is left out.
+func (s *Store) ends(id deskhand.TaskID) ([]end, error) {
+	if !id.Valid() {
+		return nil, nil // no such task
+	}
+	raw, err := os.ReadFile(s.endsPath(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var out []end
+	for line := range strings.Lines(string(raw)) {
+		number, hash, _ := strings.Cut(strings.TrimSpace(line), " ")
+		seq, err := strconv.ParseInt(number, 10, 64)
+		if e := (end{seq, deskhand.Hash(hash)}); err == nil && e.hash.Valid() {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
