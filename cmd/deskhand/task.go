@@ -15,7 +15,7 @@ import (
 type taskCmd struct {
 	List   taskListCmd   `cmd:"" help:"List the tasks that ran here, newest first."`
 	Show   taskShowCmd   `cmd:"" help:"Tell what happened in a task."`
-	Export taskExportCmd `cmd:"" help:"Write a task, every step and screenshot, as one HTML page."`
+	Export taskExportCmd `cmd:"" help:"Write a task as one HTML page, as JSON lines or as an OpenTelemetry trace."`
 	Review taskReviewCmd `cmd:"" help:"Show what a task changed in your folders, and apply what you accept."`
 	Verify taskVerifyCmd `cmd:"" help:"Check that a task's journal and pictures are as they were written."`
 	Undo   taskUndoCmd   `cmd:"" help:"Put back what was applied of a task, byte for byte."`

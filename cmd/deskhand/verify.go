@@ -85,7 +85,7 @@ type proof struct {
 }
 
 func (p proof) String() string {
-	s := fmt.Sprintf("%d events and %d pictures hold; head %s", p.events, p.pictures, p.head)
+	s := fmt.Sprintf("%s and %s hold; head %s", plural(int(p.events), "event"), plural(p.pictures, "picture"), p.head)
 	switch {
 	case p.kept == p.events:
 		s += ", the one that was kept"

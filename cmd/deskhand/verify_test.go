@@ -69,7 +69,7 @@ func (s state) task(picture string) deskhand.TaskID {
 		{deskhand.KindTaskCreated, deskhand.TaskCreated{Task: deskhand.Task{Text: "Click it", Model: "claude-sonnet-5-5"}}},
 		{deskhand.KindTaskStatus, deskhand.TaskStatus{From: deskhand.Queued, To: deskhand.Running}},
 		{deskhand.KindTurnStarted, deskhand.TurnStarted{Turn: 1}},
-		{deskhand.KindModelReplied, deskhand.ModelReplied{Turn: 1, Model: "claude-sonnet-5-5", Content: []byte(`[]`), StopReason: "tool_use"}},
+		{deskhand.KindModelReplied, deskhand.ModelReplied{Turn: 1, Model: "claude-sonnet-5-5", Content: []byte(`[{"type":"tool_use","id":"toolu_1","name":"left_click","toolset_name":"computer","input":{"coordinate":[1,2]}}]`), StopReason: "tool_use"}},
 		{deskhand.KindCallJudged, deskhand.CallJudged{CallID: call.ID, Verdict: deskhand.Verdict{Outcome: deskhand.Allow, Rule: "mode:trust"}}},
 		{deskhand.KindCallStarted, deskhand.CallStarted{Turn: 1, Call: call}},
 		{deskhand.KindCallFinished, deskhand.CallFinished{Turn: 1, CallID: call.ID, Result: shown, DurationMS: 3}},
@@ -112,7 +112,7 @@ func TestVerifyHolds(t *testing.T) {
 	one, two := s.task("one"), s.task("two")
 	out, errs, status := s.run("task", "verify", string(one))
 	line := strings.Fields(out)
-	if status != 0 || errs != "" || !strings.HasPrefix(out, string(one)+": 8 events and 1 pictures hold; head ") || strings.Count(out, "\n") != 1 {
+	if status != 0 || errs != "" || !strings.HasPrefix(out, string(one)+": 8 events and 1 picture hold; head ") || strings.Count(out, "\n") != 1 {
 		t.Fatalf("status %d, %q, %q", status, out, errs)
 	}
 	head := line[len(line)-1]
