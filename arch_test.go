@@ -33,6 +33,7 @@ var allow = map[string]string{
 	"sandbox/bwrap": "sandbox/remote",                           // the walls; what is inside is reached through the guest
 	"guest":         "desktop desktop/x11 sandbox sandbox/host", // the program inside
 	"guest/stack":   "desktop desktop/x11",                      // drives the display it builds
+	"hook":          "sandbox",                                  // a person's commands are run in the place it is given
 	"agent":         "model tool policy",                        // no driver, no HTTP, no SDK
 	"machine":       "sandbox sandbox/bwrap sandbox/egress sandbox/host sandbox/remote desktop desktop/remote guest/stack tool tool/computer tool/bash tool/editor",
 	"engine":        "agent store tool",
@@ -58,7 +59,7 @@ var allow = map[string]string{
 	"cmd/deskhand": "*", // the only place that knows every name
 }
 
-// owner names the packages that may import each outside module.
+// owner names the packages that may import each outside module, in words.
 var owner = map[string]string{
 	"github.com/anthropics/anthropic-sdk-go": "model/claude",
 	"github.com/aws/aws-sdk-go-v2":           "model/claude model/claude/claudetest", // credentials for Bedrock, and its stand-in's streams
@@ -74,7 +75,7 @@ var owner = map[string]string{
 	"go.yaml.in/yaml":                        "tool/skill",
 	"github.com/google/jsonschema-go":        "tool",
 	"mvdan.cc/sh":                            "policy",
-	"github.com/pelletier/go-toml":           "policy",
+	"github.com/pelletier/go-toml":           "policy hook", // files that people write
 	"golang.org/x/text":                      "policy",
 	"github.com/coder/websocket":             "test/fidelity",
 	"github.com/rogpeppe/go-internal":        "sandbox/folder", // compares texts; elsewhere in tests only

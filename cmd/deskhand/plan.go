@@ -63,7 +63,8 @@ var (
 const maxScale = 3
 
 func (c *runCmd) plan(a *app) (plan, error) {
-	if errs := slices.DeleteFunc(c.unsupported(), func(err error) bool { return err == nil }); len(errs) > 0 {
+	_, unusable := a.hooks()
+	if errs := slices.DeleteFunc(append(c.unsupported(), unusable), func(err error) bool { return err == nil }); len(errs) > 0 {
 		return plan{}, errs[0] // a person mends one thing at a time
 	}
 	budget, err := c.budget()

@@ -27,11 +27,14 @@ type session struct {
 
 // newSession opens what a run needs; st may be open already. The app closes it.
 func newSession(ctx context.Context, a *app, p plan, st store.Store) (*session, error) {
+	hooks, err := a.hooks()
+	if err != nil { // nothing is driven past hooks that cannot be used, but a task can be stopped
+		p.noModel = err
+	}
 	s := &session{app: a, plan: p, store: st, signals: make(chan os.Signal, 2)}
 	notifySignals(s.signals)
 	a.onClose(func() error { signal.Stop(s.signals); return nil })
 	var m model.Model
-	var err error
 	if p.noModel == nil {
 		if m, err = openModel(ctx, a, p); err != nil {
 			return nil, err
@@ -43,7 +46,7 @@ func newSession(ctx context.Context, a *app, p plan, st store.Store) (*session, 
 		}
 	}
 	cfg := local.Config{
-		Store: s.store, Computers: a.computers(p), Check: checker(p.info), Rules: a.rulesFor,
+		Store: a.hooked(s.store, hooks), Computers: a.computers(p), Check: checker(p.info), Rules: a.rulesFor,
 		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
 			return m, p.info.Cost, p.noModel
 		},

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"sync"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/excerpt"
@@ -68,32 +66,7 @@ type ran struct {
 // run feeds p, and returns when nothing of it is left.
 func (e entry) run(ctx context.Context, p sandbox.Process, in json.RawMessage) ran {
 	r := ran{out: excerpt.New(e.maxOutput), errs: excerpt.New(e.maxOutput)}
-	var streams sync.WaitGroup
-	streams.Go(func() { r.out.Drain(p.Stdout()) })
-	streams.Go(func() { r.errs.Drain(p.Stderr()) })
-	streams.Go(func() { // a program need not read its input
-		_, _ = io.Copy(p.Stdin(), bytes.NewReader(append(bytes.Clone(in), '\n')))
-		_ = p.Stdin().Close()
-	})
-	type ended struct {
-		exit sandbox.Exit
-		err  error
-	}
-	over := make(chan ended, 1)
-	streams.Go(func() {
-		exit, err := p.Wait()
-		over <- ended{exit, err}
-	})
-	var waited error
-	select {
-	case end := <-over:
-		r.exited, r.exit, waited = end.err == nil, end.exit, end.err
-	case <-ctx.Done():
-	}
-	r.err = errors.Join(waited, p.Kill())
-	if r.err == nil { // else something may hold the streams
-		streams.Wait()
-	}
+	r.exit, r.exited, r.err = sandbox.Attend(ctx, p, append(bytes.Clone(in), '\n'), r.out.Drain, r.errs.Drain)
 	return r
 }
 
