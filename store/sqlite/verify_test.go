@@ -245,3 +245,32 @@ func TestEnds(t *testing.T) {
 		t.Errorf("what was noted is left: %v", err)
 	}
 }
+
+// TestForm hides something in the last event, with the head to match: the chain
+// holds, and only the form of the event shows it.
+func TestForm(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string][2]string{
+		"white space": {`"seq":5`, `"seq": 5`}, "one more member": {`{"seq":5`, `{"approved":true,"seq":5`},
+		"a member twice": {`{"seq":5`, `{"seq":4,"seq":5`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			id := create(t, s, "one", "two", "three", "four")
+			var body []byte
+			if err := s.read.QueryRowContext(t.Context(), `SELECT body FROM events WHERE seq = 5`).Scan(&body); err != nil {
+				t.Fatal(err)
+			}
+			changed := strings.Replace(string(body), change[0], change[1], 1)
+			for query, value := range map[string]any{`UPDATE events SET body = ? WHERE seq = 5`: []byte(changed), `UPDATE tasks SET head = ?`: string(deskhand.HashOf([]byte(changed)))} {
+				if _, err := s.write.ExecContext(t.Context(), query, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Verify(t.Context(), id); changed == string(body) || deskhand.CodeOf(err) != deskhand.Conflict || !strings.Contains(err.Error(), "event 5 of") || !strings.Contains(err.Error(), "not written as the store writes") {
+				t.Errorf("verify says %v of %s", err, changed)
+			}
+		})
+	}
+}
