@@ -49,6 +49,10 @@ type Agent struct {
 	// at all. Default: nothing can look.
 	Check func(ctx context.Context, t deskhand.Task, ask Ask) ([]deskhand.Checked, error)
 
+	// Before returns the verdict that the gate's becomes, which must not be
+	// milder. It may wait, and denies when ctx ends. Default: the gate's it is.
+	Before func(ctx context.Context, t deskhand.Task, call deskhand.Call, v deskhand.Verdict) deskhand.Verdict
+
 	Retry model.RetryConfig            // OnFailure is the agent's own
 	Cost  func(deskhand.Usage) float64 // US dollars; default: nothing costs anything
 	Delta func(deskhand.Event)         // gets each model.delta as it comes; default: they are dropped

@@ -34,6 +34,9 @@ func (a *Agent) judge(ctx context.Context, st *State, c *call) (deskhand.Verdict
 	}
 	target, err := a.aim(ctx, c.Call, false)
 	j := a.Gate(c.Call, deskhand.Moment{Target: target, Unseen: err != nil, Plan: st.plan, Granted: st.granted, Reshaped: st.reshaped})
+	if a.Before != nil {
+		j.Verdict = a.Before(ctx, st.Task, c.Call, j.Verdict)
+	}
 	events := []deskhand.Event{a.verdict(st, c, j)}
 	if j.Outcome != deskhand.Ask {
 		return j.Verdict, events, nil

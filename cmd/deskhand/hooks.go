@@ -40,9 +40,6 @@ func (a *app) hooks() (*hook.Hooks, error) {
 	if err != nil {
 		return nil, usage("%s", told(err))
 	}
-	if h.Has(hook.BeforeCall) {
-		return nil, notYet("before_call in " + hooksFile)
-	}
 	return h, nil
 }
 

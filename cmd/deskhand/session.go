@@ -46,7 +46,7 @@ func newSession(ctx context.Context, a *app, p plan, st store.Store) (*session, 
 		}
 	}
 	cfg := local.Config{
-		Store: a.hooked(s.store, hooks), Computers: a.computers(p), Check: checker(p.info), Rules: a.rulesFor,
+		Store: a.hooked(s.store, hooks), Computers: a.computers(p), Check: checker(p.info), Rules: a.rulesFor, Before: hooks.Before,
 		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
 			return m, p.info.Cost, p.noModel
 		},

@@ -57,7 +57,7 @@ func (e *Engine) agent(t deskhand.Task, m model.Model, cost func(deskhand.Usage)
 		tools = new(tool.Set)
 	}
 	return &agent.Agent{
-		Model: m, Tools: tools, Gate: e.cfg.Gate(t), Journal: e.journal(), Blobs: e.cfg.Store,
+		Model: m, Tools: tools, Gate: e.cfg.Gate(t), Before: e.cfg.Before, Journal: e.journal(), Blobs: e.cfg.Store,
 		Retry: e.cfg.Retry, Cost: cost, Delta: e.hub.delta, Now: e.cfg.Now,
 	}
 }

@@ -44,6 +44,10 @@ type Config struct {
 	// Gate returns the gate for a task's calls. Default: package policy with Rules.
 	Gate func(t deskhand.Task) deskhand.Gate
 
+	// Before makes the gate's verdicts stricter; see agent.Agent.Before. Default:
+	// they stay as they are.
+	Before func(ctx context.Context, t deskhand.Task, call deskhand.Call, v deskhand.Verdict) deskhand.Verdict
+
 	// Check looks at a task's criteria on its computer; see agent.Agent.Check.
 	// Default: nothing can look.
 	Check Check
