@@ -192,7 +192,7 @@ type CallFinished struct {
 }
 
 // ApprovalAsked is a question to a person: one call, once. An answer counts when
-// it names Nonce, came before Expires, and Target is still as it was.
+// it names Nonce, came before Expires, and what Target and Pinned stand for is still as it was.
 type ApprovalAsked struct {
 	Call    Call      `json:"call"`
 	Verdict Verdict   `json:"verdict"`
@@ -201,6 +201,7 @@ type ApprovalAsked struct {
 	Always  []string  `json:"always,omitempty"`
 	Said    string    `json:"said,omitempty"` // the model's own words with the call
 	Target  *Target   `json:"target,omitempty"`
+	Pinned  Hash      `json:"pinned,omitempty"` // of the files that the call names
 	Nonce   Hash      `json:"nonce"`
 	Expires time.Time `json:"expires,omitzero"`
 }

@@ -62,6 +62,7 @@ func (a *Agent) question(ctx context.Context, st *State, c *call, j deskhand.Jud
 		}
 		q.Target.Picture = shown[0].Image
 	}
+	q.Pinned, _ = a.pin(ctx, c.Call) // what cannot be told now will not be the same then
 	q.Nonce = nonce(q)
 	return q, nil
 }
@@ -74,6 +75,7 @@ func nonce(q deskhand.ApprovalAsked) deskhand.Hash {
 	if q.Target != nil {
 		data = append(data, q.Target.State...)
 	}
+	data = append(data, q.Pinned...)
 	return deskhand.HashOf(data)
 }
 
@@ -105,7 +107,22 @@ func (a *Agent) drifted(ctx context.Context, q *deskhand.ApprovalAsked) bool {
 	if err != nil || (now == nil) != (q.Target == nil) {
 		return true
 	}
-	return now != nil && now.State != q.Target.State
+	if now != nil && now.State != q.Target.State {
+		return true
+	}
+	pinned, err := a.pin(ctx, q.Call)
+	return err != nil || pinned != q.Pinned
+}
+
+// pin returns what stands for that which a call depends on; empty: nothing does.
+func (a *Agent) pin(ctx context.Context, c deskhand.Call) (pinned deskhand.Hash, err error) {
+	t, _ := a.Tools.Find(c)
+	pinner, ok := t.(tool.Pinner)
+	if !ok {
+		return "", nil
+	}
+	defer recovered(t.Spec().Name, &err)
+	return pinner.Pin(ctx, c)
 }
 
 // aim returns what a call would act on. A call of a tool that acts on nothing

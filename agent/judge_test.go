@@ -20,6 +20,15 @@ type aimed struct {
 	*recorder
 	state deskhand.Hash
 	gone  bool
+	files deskhand.Hash
+	lost  bool
+}
+
+func (a *aimed) Pin(context.Context, deskhand.Call) (deskhand.Hash, error) {
+	if a.lost {
+		return "", errors.New("the shell is gone")
+	}
+	return a.files, nil
 }
 
 func (a *aimed) Aim(_ context.Context, _ deskhand.Call, picture bool) (*deskhand.Target, error) {
@@ -104,6 +113,8 @@ func TestAnApprovalIsExact(t *testing.T) {
 		{"as it was", func(*asking, *deskhand.Decision) {}, "ok", false},
 		{"what it acts on has changed", func(a *asking, _ *deskhand.Decision) { a.tool.state = deskhand.HashOf([]byte("another")) }, drift, false},
 		{"what it acts on cannot be seen any more", func(a *asking, _ *deskhand.Decision) { a.tool.gone = true }, drift, false},
+		{"a file that it names has changed", func(a *asking, _ *deskhand.Decision) { a.tool.files = deskhand.HashOf([]byte("another script")) }, drift, false},
+		{"its files cannot be read any more", func(a *asking, _ *deskhand.Decision) { a.tool.lost = true }, drift, false},
 		{"too late", func(a *asking, _ *deskhand.Decision) { a.script.clock = a.script.clock.Add(questionLife + time.Second) }, late, false},
 		{"no", func(_ *asking, d *deskhand.Decision) { d.Approve, d.Comment = false, "Keep x." }, "The user says: Keep x.", false},
 		{"of another question", func(_ *asking, d *deskhand.Decision) { d.Nonce = deskhand.HashOf([]byte("another")) }, "", true},

@@ -31,7 +31,7 @@ const (
 	adrift      = "Not executed: the work was interrupted before this call, and what it was meant for may have changed. Look at the current state before going on."
 	blind       = "The screen could not be seen after these actions."
 
-	drift = "Not executed: the user allowed this call, but what it acts on has changed since. Look at the screen before going on."
+	drift = "Not executed: the user allowed this call, but what it acts on has changed since. Look at what is there now before going on."
 	late  = "Not executed: the user's answer came too late. Look at the current state, and ask again if it is still needed."
 
 	goOn     = "You have not said anything. Go on with the task, or say in a few words what the result is."

@@ -44,6 +44,14 @@ type Aimer interface {
 	Aim(ctx context.Context, call deskhand.Call, picture bool) (*deskhand.Target, error)
 }
 
+// Pinner is a Tool whose calls depend on something that may change between a
+// question about a call and its answer.
+type Pinner interface {
+	// Pin stands for what call depends on as it is now. It moves nothing. An
+	// error means that nobody can tell.
+	Pin(ctx context.Context, call deskhand.Call) (deskhand.Hash, error)
+}
+
 // Spec describes a Tool. It does not change during a task.
 type Spec struct {
 	Name    string          // the name calls carry; for a toolset, the toolset_name calls carry
