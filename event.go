@@ -321,12 +321,13 @@ type JournalCut struct {
 	To   int64 `json:"to"`
 }
 
-// FileChanged is how a folder that is shared for review stands when a task is
-// driven no further: what waits for a person to review it.
+// FileChanged is how a shared folder stands when a task is driven no further:
+// what waits for a person to review it, or what was written to it at once.
 type FileChanged struct {
-	Folder string             `json:"folder"`
-	Count  map[ChangeKind]int `json:"count"`
-	Bytes  int64              `json:"bytes"` // of content that is new or changed
+	Folder  string             `json:"folder"`
+	Count   map[ChangeKind]int `json:"count"`
+	Bytes   int64              `json:"bytes"`             // of content that is new or changed
+	Written bool               `json:"written,omitempty"` // it is in the folder already
 }
 
 // FileReviewed is what a person let happen to a folder.

@@ -7,6 +7,7 @@ type FolderMode string
 const (
 	Review   FolderMode = "review" // written to a layer of its own, and to the folder only what a person accepts
 	ReadOnly FolderMode = "ro"     // not written
+	Through  FolderMode = "rw"     // written at once, with all that is replaced or deleted kept
 )
 
 // Folder is a folder of the person's that a task is given, at the same path inside.

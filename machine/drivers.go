@@ -26,7 +26,7 @@ func startWalled(ctx context.Context, c Config, d *directories, log io.Writer) (
 	}
 	s, err := bwrap.Start(ctx, bwrap.Config{
 		Proxy:  proxy,
-		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Binds: c.Binds, Layers: c.Layers, Environ: c.environ(), Log: log, StopLimit: endLimit,
+		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Binds: c.Binds, Layers: c.Layers, Mirrors: c.Mirrors, Environ: c.environ(), Log: log, StopLimit: endLimit,
 		Stack:  c.stack(bwrap.Home, bwrap.Runtime, bwrap.Logs),
 		Mounts: stack.BrowserMounts(filepath.SplitList(defaultPath)),
 	})

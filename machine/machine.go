@@ -67,10 +67,11 @@ type Config struct {
 	// Keep leaves the private home and the logs in Dir after Close. Default: they are removed.
 	Keep bool
 
-	Binds   []bwrap.Bind    // host folders visible inside; default: none. None sees everything anyway
-	Layers  []overlay.Layer // of folders that Binds shares for review; default: none
-	Locale  string          // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
-	Environ []string        // the host's environment, of which the locale, TZ and TERM are used; default: none of it
+	Binds   []bwrap.Bind     // host folders visible inside; default: none. None sees everything anyway
+	Layers  []overlay.Layer  // of folders that Binds shares for review; default: none
+	Mirrors []overlay.Mirror // of folders that Binds shares and this process serves; their sockets are closed by Up; default: none
+	Locale  string           // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
+	Environ []string         // the host's environment, of which the locale, TZ and TERM are used; default: none of it
 
 	// Network is the way out, a proxy over what its Judge allows. Needs Bwrap.
 	// Default: none, not even a proxy.

@@ -8,7 +8,7 @@ import (
 	"github.com/deskhand/deskhand/internal/plaintext"
 )
 
-// FilesChanged says in one sentence what waits for review.
+// FilesChanged says in one sentence what waits for review, or was written.
 func FilesChanged(d deskhand.FileChanged) string {
 	var parts []string
 	for _, kind := range []deskhand.ChangeKind{deskhand.Added, deskhand.Changed, deskhand.Moved, deskhand.Deleted} {
@@ -16,7 +16,12 @@ func FilesChanged(d deskhand.FileChanged) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
 		}
 	}
-	if len(parts) == 0 {
+	switch {
+	case d.Written && len(parts) == 0:
+		return "Nothing is written in " + plaintext.Line(d.Folder) + "."
+	case d.Written:
+		return fmt.Sprintf("Written in %s: %s (deskhand task undo takes it back).", plaintext.Line(d.Folder), strings.Join(parts, ", "))
+	case len(parts) == 0:
 		return "Nothing waits for review in " + plaintext.Line(d.Folder) + "."
 	}
 	return fmt.Sprintf("To review in %s: %s.", plaintext.Line(d.Folder), strings.Join(parts, ", "))

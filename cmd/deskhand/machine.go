@@ -71,7 +71,11 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 	if cfg.Logs, err = c.app.logs(t.ID); err != nil {
 		return nil, err
 	}
-	return c.app.upSharing(ctx, t, cfg)
+	s, err := c.app.upSharing(ctx, t, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // logs makes the directory where the programs of a task's desktop write what they

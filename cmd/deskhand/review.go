@@ -88,15 +88,15 @@ func (c *taskReviewCmd) Run(ctx context.Context, a *app) error {
 	var failed []error
 	for _, i := range slices.Sorted(maps.Keys(layers)) {
 		l := layers[i]
-		changes, err := l.Changes(ctx, slices.Concat(t.Unlock, c.Unlock))
+		changes, err := changesOf(ctx, l, slices.Concat(t.Unlock, c.Unlock))
 		if err != nil {
 			return err
 		}
-		f := reviewedFolder{Path: l.Folder(), Layer: l.Kind(), Count: summed("", changes).Count, Changes: c.list(l, changes)}
+		f := reviewedFolder{Path: l.Folder(), Layer: l.Kind(), Count: summed(l, changes).Count, Changes: c.list(l, changes)}
 		if !c.JSON {
 			a.showFolder(t, f)
 		}
-		if len(c.Apply) > 0 {
+		if len(c.Apply) > 0 && l.Kind() != folder.Direct { // of which all is there
 			done, err := c.apply(ctx, a, l, t, paths[i])
 			f.Applied, f.Changes = plainList(done.Applied), plainList(done.Left)
 			failed = append(failed, err)
@@ -113,7 +113,7 @@ func (c *taskReviewCmd) Run(ctx context.Context, a *app) error {
 	if c.JSON {
 		printJSON(a.stdout, out)
 	} else if len(layers) == 0 {
-		fmt.Fprintln(a.stdout, "No folder was shared for review with this task.")
+		fmt.Fprintln(a.stdout, "No folder that can be written was shared with this task.")
 	}
 	return errors.Join(failed...)
 }
@@ -242,7 +242,7 @@ func pathsOf(all []reviewedChange) []string {
 }
 
 func (a *app) showFolder(t deskhand.Task, f reviewedFolder) {
-	fmt.Fprintln(a.stdout, plaintext.Line(transcript.FilesChanged(deskhand.FileChanged{Folder: f.Path, Count: f.Count})))
+	fmt.Fprintln(a.stdout, plaintext.Line(transcript.FilesChanged(deskhand.FileChanged{Folder: f.Path, Count: f.Count, Written: f.Layer == folder.Direct})))
 	for _, c := range f.Changes {
 		fmt.Fprintln(a.stdout, "  "+changeLine(c))
 		for line := range strings.Lines(c.Diff) {
@@ -315,7 +315,7 @@ func (c *taskUndoCmd) Run(ctx context.Context, a *app) error {
 		if deskhand.CodeOf(err) == deskhand.NotFound {
 			continue
 		}
-		f := reviewedFolder{Path: l.Folder(), Layer: l.Kind(), Count: summed("", done.Applied).Count, Changes: plainList(done.Left), Applied: plainList(done.Applied)}
+		f := reviewedFolder{Path: l.Folder(), Layer: l.Kind(), Count: summed(l, done.Applied).Count, Changes: plainList(done.Left), Applied: plainList(done.Applied)}
 		out.Folders = append(out.Folders, f)
 		if !c.JSON {
 			fmt.Fprintln(a.stdout, plaintext.Line(f.Path))

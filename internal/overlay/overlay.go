@@ -1,5 +1,5 @@
 // Package overlay lays a writable layer over a folder with the kernel's
-// overlayfs, without privileges: in a namespace for users and mounts that a
+// overlayfs, and shows a folder that a process outside serves through FUSE, without privileges: in a namespace for users and mounts that a
 // small companion program lives in, which then becomes the program that is to
 // see the merged view.
 //
@@ -35,15 +35,22 @@ type Layer struct {
 // Arg is the first argument of the companion, after those of the program that it is.
 const Arg = "layer"
 
-// order is what the companion is told.
-type order struct {
+// Served is a folder that a process outside serves through FUSE.
+type Served struct {
+	At string `json:"at"` // where it is seen, in the namespace only: an existing folder
+	FD int    `json:"fd"` // of the companion: a Unix socket over which it sends the kernel's end; see Pair
+}
+
+// Order is what the companion reads from the descriptor that it is given: what
+// to mount, then what to become.
+type Order struct {
 	Layers []Layer  `json:"layers"`
+	Served []Served `json:"served"`
 	Argv   []string `json:"argv"`
 }
 
-// Order returns what the companion reads from the descriptor that it is given:
-// mount layers, then become argv.
-func Order(layers []Layer, argv []string) ([]byte, error) { return json.Marshal(order{layers, argv}) }
+// Bytes returns o in the form in which the companion reads it.
+func (o Order) Bytes() ([]byte, error) { return json.Marshal(o) }
 
 // Attributes are those of a process that starts in a namespace of its own, in
 // which this user may mount.
@@ -71,7 +78,7 @@ func obey(number string) error {
 		return err
 	}
 	f := os.NewFile(uintptr(fd), "order")
-	var o order
+	var o Order
 	if err := errors.Join(json.NewDecoder(f).Decode(&o), f.Close()); err != nil {
 		return err
 	}
@@ -83,6 +90,11 @@ func obey(number string) error {
 	}
 	for _, l := range o.Layers {
 		if err := l.mount(); err != nil {
+			return err
+		}
+	}
+	for _, s := range o.Served {
+		if err := s.mount(); err != nil {
 			return err
 		}
 	}
@@ -111,7 +123,13 @@ func (l Layer) mount() error {
 // Probe reports why l cannot be mounted, nil when it can. companion is the
 // program and its arguments up to Arg.
 func Probe(ctx context.Context, companion []string, l Layer) error {
-	data, err := Order([]Layer{l}, []string{"/bin/true"})
+	return try(ctx, companion, Order{Layers: []Layer{l}})
+}
+
+// try has the companion mount what o says and become a program that ends at once. files are its descriptors from 4 on.
+func try(ctx context.Context, companion []string, o Order, files ...*os.File) error {
+	o.Argv = []string{"/bin/true"}
+	data, err := o.Bytes()
 	if err != nil {
 		return err
 	}
@@ -122,7 +140,7 @@ func Probe(ctx context.Context, companion []string, l Layer) error {
 	defer r.Close()
 	var said strings.Builder
 	cmd := exec.CommandContext(ctx, companion[0], append(companion[1:len(companion):len(companion)], Arg, "3")...)
-	cmd.ExtraFiles, cmd.Stderr, cmd.Env, cmd.Dir = []*os.File{r}, &said, []string{}, "/"
+	cmd.ExtraFiles, cmd.Stderr, cmd.Env, cmd.Dir = append([]*os.File{r}, files...), &said, []string{}, "/"
 	cmd.SysProcAttr = Attributes(&syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL})
 	if err := cmd.Start(); err != nil {
 		return errors.Join(err, w.Close())

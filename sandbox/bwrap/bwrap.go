@@ -20,6 +20,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/guestapi"
 	"github.com/deskhand/deskhand/internal/overlay"
@@ -38,20 +40,21 @@ const (
 // Config says what the sandbox is given. The zero value is usable by a binary
 // that has a "guest" subcommand.
 type Config struct {
-	Binary  string          // the program that is the guest, called with Args; default: this program's own file
-	Args    []string        // its arguments; default: guest
-	Home    string          // host directory that is the home inside, writable; default: an empty one that is gone afterwards
-	Logs    string          // host directory for logs at Logs inside, writable; default: an empty one that is gone afterwards
-	Binds   []Bind          // further host directories and files; default: none
-	Layers  []overlay.Layer // mounted before the walls are built, so that Binds may name what is merged; default: none
-	Stack   any             // of the display stack, handed to the guest as JSON; default: no display
-	Environ []string        // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
-	Env     []string        // added to the environment inside, as NAME=value; default: none
-	Limits  Limits          // of what runs inside; default: see there
-	Mounts  bool            // let programs mount in namespaces of their own, as WebKit's inner walls do; default: refused
-	Proxy   string          // HOST:PORT inside where programs will find a proxy; they are configured for it; default: none
-	Log     io.Writer       // gets what the guest and bubblewrap say until Close returns; default: nowhere
-	Dir     string          // where the guest's socket is made before it loses its path; default: os.TempDir()
+	Binary  string           // the program that is the guest, called with Args; default: this program's own file
+	Args    []string         // its arguments; default: guest
+	Home    string           // host directory that is the home inside, writable; default: an empty one that is gone afterwards
+	Logs    string           // host directory for logs at Logs inside, writable; default: an empty one that is gone afterwards
+	Binds   []Bind           // further host directories and files; default: none
+	Layers  []overlay.Layer  // mounted before the walls are built, so that Binds may name what is merged; default: none
+	Mirrors []overlay.Mirror // as Layers, of folders that this process serves; their sockets are closed by Start; default: none
+	Stack   any              // of the display stack, handed to the guest as JSON; default: no display
+	Environ []string         // the host's environment, of which the locale, TZ and TERM are passed on; default: none of it
+	Env     []string         // added to the environment inside, as NAME=value; default: none
+	Limits  Limits           // of what runs inside; default: see there
+	Mounts  bool             // let programs mount in namespaces of their own, as WebKit's inner walls do; default: refused
+	Proxy   string           // HOST:PORT inside where programs will find a proxy; they are configured for it; default: none
+	Log     io.Writer        // gets what the guest and bubblewrap say until Close returns; default: nowhere
+	Dir     string           // where the guest's socket is made before it loses its path; default: os.TempDir()
 
 	StartLimit time.Duration // default: see remote.LaunchConfig
 	StopLimit  time.Duration // default: see remote.LaunchConfig
@@ -78,6 +81,7 @@ var present = []string{"user", "mount", "pid", "ipc", "uts", "network", "syscall
 // text names it and says what to do.
 func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	const op = "sandbox: start"
+	defer closeMirrors(c.Mirrors)
 	program, err := exec.LookPath("bwrap")
 	if err != nil {
 		return nil, deskhand.E(op, deskhand.Unavailable, errors.New(missing))
@@ -96,13 +100,14 @@ func Start(ctx context.Context, c Config) (*Sandbox, error) {
 		Stack  any             `json:"stack,omitempty"`
 	}{Home, c.Limits.perProcess(unbounded), c.Stack}
 	argv := append(append([]string{program}, w.args...), append([]string{"--", Binary}, c.Args...)...)
-	if len(c.Layers) > 0 {
+	mounts := len(c.Layers)+len(c.Mirrors) > 0
+	if mounts {
 		if argv, err = w.layered(c, argv); err != nil {
 			return nil, deskhand.E(op, "", err)
 		}
 	}
 	launch := remote.LaunchConfig{
-		Argv: argv, Files: w.files, Mounts: len(c.Layers) > 0,
+		Argv: argv, Files: w.files, Mounts: mounts,
 		Guest: settings, Dir: c.Dir, Log: c.Log, Explain: explain, StartLimit: c.StartLimit, StopLimit: c.StopLimit,
 	}
 	if group != nil {
@@ -197,7 +202,16 @@ func (w *walls) hand(content string) (fd string, ok bool) {
 // layered returns the arguments of the companion that mounts the layers and
 // then becomes argv.
 func (w *walls) layered(c Config, argv []string) ([]string, error) {
-	order, err := overlay.Order(c.Layers, argv)
+	o := overlay.Order{Layers: c.Layers, Argv: argv}
+	for _, m := range c.Mirrors {
+		fd, err := unix.FcntlInt(m.Socket.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, errors.Join(err, w.close())
+		}
+		w.files = append(w.files, os.NewFile(uintptr(fd), "mirror"))
+		o.Served = append(o.Served, overlay.Served{At: m.At, FD: firstFile + len(w.files) - 1})
+	}
+	order, err := o.Bytes()
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
@@ -206,6 +220,12 @@ func (w *walls) layered(c Config, argv []string) ([]string, error) {
 		return nil, errors.Join(w.err, w.close())
 	}
 	return append(append([]string{c.Binary}, c.Args...), overlay.Arg, fd), nil
+}
+
+func closeMirrors(all []overlay.Mirror) {
+	for _, m := range all {
+		_ = m.Socket.Close()
+	}
 }
 
 func (w *walls) close() error {

@@ -369,8 +369,8 @@ func TestAttackPlantedLinks(t *testing.T) {
 		if err := os.Symlink("../O", p.dir+"/theirs"); err != nil {
 			t.Fatal(err)
 		}
-		p.task(`ln -s ../O/c out; ln -s "$OLDPWD/../O" abs || ln -s /etc/passwd abs; ln -s theirs/c over; ln -s .git/hooks h; ln -s .bashrc rc; ln -s in/../../O dots; ln -s one two; ln -s x in/ok; ln -s ../y in/fine; ln -s in one; ln -s .git g`)
+		p.task(`ln -s ../O/c out; ln -s "$OLDPWD/../O" abs || ln -s /etc/passwd abs; ln -s theirs/c over; ln -s .git/hooks h; ln -s .bashrc rc; ln -s in/../../O dots; ln -s one two; ln -s x in/ok; ln -s ../y in/fine; ln -s in one; ln -s .git g; ln -s .. in/up; ln -s in/up/../../O/c up`)
 		out := p.apply(folder.Choice{All: true})
-		p.want("applied", words(out.Applied), []string{"added in/fine", "added in/ok", "added one"})
+		p.want("applied", words(out.Applied), []string{"added in/fine", "added in/ok", "added in/up", "added one"})
 	})
 }

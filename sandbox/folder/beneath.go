@@ -126,8 +126,15 @@ func identityOf(st unix.Stat_t) identity {
 	return identity{st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}
 }
 
+// unsettled is the Size of a file that is still being written: whatever has its
+// number is it.
+const unsettled = -1
+
 // renamed reports whether b can be a after no more than a rename.
 func (a identity) renamed(b identity) bool {
+	if a.Size == unsettled {
+		return a.Ino == b.Ino
+	}
 	b.CTime = a.CTime
 	return a == b
 }

@@ -122,7 +122,7 @@ func (p *place) task(script string) {
 	mounts, source := p.layer.Mount()
 	cmd := exec.Command("/bin/sh", "-euc", "cd \"$1\"\n"+script, "sh", source)
 	if len(mounts) > 0 {
-		data, err := overlay.Order(mounts, append([]string{"/bin/sh"}, cmd.Args[1:]...))
+		data, err := overlay.Order{Layers: mounts, Argv: append([]string{"/bin/sh"}, cmd.Args[1:]...)}.Bytes()
 		if err != nil {
 			p.t.Fatal(err)
 		}

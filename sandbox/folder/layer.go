@@ -21,6 +21,7 @@ type Kind string
 const (
 	Overlay Kind = "overlay" // the kernel keeps what was written, and only that
 	Copy    Kind = "copy"    // the whole folder was copied first
+	Direct  Kind = "direct"  // none: what is written is in the folder at once; see Through
 )
 
 // Layer is what a task wrote to one folder, with what was replaced when it was
@@ -54,15 +55,30 @@ const (
 // arguments up to overlay.Arg. Conflict: it is in use, or another folder is at
 // path now. Unavailable.
 func Open(ctx context.Context, dir, path string, companion []string) (*Layer, error) {
+	l, err := openLayer(dir, path, func(lower *tree, upper string) (Kind, error) {
+		if len(companion) > 0 && overlay.Probe(ctx, companion, layerOf(dir, path)) == nil {
+			return Overlay, nil
+		}
+		return Copy, copyTree(lower.fd, upper)
+	})
+	if err != nil && deskhand.CodeOf(err) != deskhand.Conflict {
+		return nil, deskhand.Errorf("", deskhand.Unavailable, "the folder %q cannot be shared for review: %w", path, err)
+	}
+	return l, err
+}
+
+// openLayer opens and locks the layer in dir, made when there is none: fill
+// then settles its kind, and puts into upper what is there from the beginning.
+func openLayer(dir, path string, fill func(lower *tree, upper string) (Kind, error)) (*Layer, error) {
 	l, err := Existing(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = create(ctx, dir, path, companion)
+		err = create(dir, path, fill)
 		if err == nil {
 			l, err = Existing(dir)
 		}
 	}
 	if err != nil {
-		return nil, deskhand.Errorf("", deskhand.Unavailable, "the folder %q cannot be shared for review: %w", path, err)
+		return nil, err
 	}
 	if l.meta.Folder != path {
 		return nil, deskhand.Errorf("", deskhand.Conflict, "the layer in %s belongs to the folder %q", dir, l.meta.Folder)
@@ -81,7 +97,7 @@ func Existing(dir string) (*Layer, error) {
 }
 
 // create makes a layer. What a process that died in the middle left is removed.
-func create(ctx context.Context, dir, path string, companion []string) error {
+func create(dir, path string, fill func(lower *tree, upper string) (Kind, error)) error {
 	if err := errors.Join(Remove(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return err
 	}
@@ -99,16 +115,13 @@ func create(ctx context.Context, dir, path string, companion []string) error {
 	if err := unix.Fstat(lower.fd, &st); err != nil {
 		return err
 	}
-	m := meta{Folder: path, Kind: Overlay, Dev: st.Dev, Ino: st.Ino}
+	m := meta{Folder: path, Dev: st.Dev, Ino: st.Ino}
 	if m.Since, err = afterNow(dir); err != nil {
 		return err
 	}
 	upper := filepath.Join(dir, upperDir)
-	if len(companion) == 0 || overlay.Probe(ctx, companion, layerOf(dir, path)) != nil {
-		m.Kind = Copy
-		if err := copyTree(lower.fd, upper); err != nil {
-			return err
-		}
+	if m.Kind, err = fill(lower, upper); err != nil {
+		return err
 	}
 	if err := os.Chmod(upper, fs.FileMode(st.Mode&0o777)); err != nil {
 		return err
@@ -143,7 +156,8 @@ func (l *Layer) Close() error {
 	}
 	f := l.lock
 	l.lock = nil
-	return f.Close()
+	// Not left to Close: a program that is being started just now has the descriptor too, for a moment.
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
 }
 
 // Folder is the path of the folder.

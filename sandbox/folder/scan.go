@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -218,6 +219,9 @@ func protectedWhy(name string) string {
 // further links, that is not protected itself.
 func (s *scan) landing(c Change) string {
 	to := c.Target
+	if strings.Contains(strings.TrimLeft(to, "./")+"/", "/../") {
+		return whyLeadsOn // where ".." leads after a name depends on what that name is by then
+	}
 	if path.IsAbs(to) {
 		rel, err := filepath.Rel(s.layer.meta.Folder, to)
 		if err != nil {

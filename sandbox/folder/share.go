@@ -10,12 +10,12 @@ import (
 	"github.com/deskhand/deskhand"
 )
 
-// Parse reads PATH, PATH:review or PATH:ro. Path is made absolute and its
+// Parse reads PATH, PATH:review, PATH:ro or PATH:rw. Path is made absolute and its
 // links are followed, once: the result names the folder itself.
 // Invalid: there is no such folder, or the form is wrong.
 func Parse(spec string) (deskhand.Folder, error) {
 	f := deskhand.Folder{Path: spec, Mode: deskhand.Review}
-	for _, mode := range []deskhand.FolderMode{deskhand.Review, deskhand.ReadOnly} {
+	for _, mode := range []deskhand.FolderMode{deskhand.Review, deskhand.ReadOnly, deskhand.Through} {
 		if path, ok := strings.CutSuffix(spec, ":"+string(mode)); ok {
 			f.Path, f.Mode = path, mode
 		}

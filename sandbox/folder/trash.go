@@ -38,6 +38,11 @@ type step struct {
 	ATime  int64    `json:"atime,omitempty"` // of what was there, ns
 	MTime  int64    `json:"mtime,omitempty"`
 	Done   bool     `json:"done,omitempty"`
+
+	// Of what a task writes through only.
+	From    []byte `json:"from,omitempty"`    // where a moved file was
+	Of      int    `json:"of,omitempty"`      // the step that made what this one moves
+	Dropped bool   `json:"dropped,omitempty"` // what this step made is gone for good: nobody else ever had it
 }
 
 // verb is what a step does.
@@ -49,6 +54,7 @@ const (
 	doDelete verb = "delete"
 	doMkdir  verb = "mkdir"
 	doRmdir  verb = "rmdir"
+	doMove   verb = "move"
 	doMode   verb = "mode"  // of a folder
 	doTimes  verb = "times" // of a folder in which something is about to be done
 )
@@ -150,6 +156,12 @@ func steps(path string) ([]step, error) {
 		}
 	}
 	return all, lines.Err()
+}
+
+// lives reports whether what s did still counts: not when it only made, or moved,
+// what is gone for good.
+func (s step) lives(all []step) bool {
+	return !s.Dropped && (s.Of < 1 || s.Of > len(all) || !all[s.Of-1].Dropped)
 }
 
 // keptName is where a batch keeps what a step replaced.

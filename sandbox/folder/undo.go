@@ -36,7 +36,7 @@ func (l *Layer) Undo(ctx context.Context) (Outcome, error) {
 	if len(names) == 0 {
 		return Outcome{}, deskhand.Errorf(op, deskhand.NotFound, "nothing of this task is applied to %q", l.meta.Folder)
 	}
-	u := &undoer{layer: l}
+	u := &undoer{layer: l, again: map[uint64]uint64{}}
 	if u.known, err = l.known(); err != nil {
 		return Outcome{}, deskhand.E(op, deskhand.Internal, err)
 	}
@@ -57,7 +57,16 @@ type undoer struct {
 	lower *tree
 	trash *tree
 	known map[string]identity
+	again map[uint64]uint64 // numbers of folders that were made again, by those that they had
 	out   Outcome
+}
+
+// number is that of a folder now.
+func (u *undoer) number(was uint64) uint64 {
+	if now, ok := u.again[was]; ok {
+		return now
+	}
+	return was
 }
 
 // batch undoes one batch. What could not be undone does not keep it from being
@@ -75,7 +84,7 @@ func (u *undoer) batch(ctx context.Context, path string) error {
 		if err := ctx.Err(); err != nil {
 			return deskhand.E("", deskhand.Canceled, err)
 		}
-		if s.Do == doTimes {
+		if s.Do == doTimes || !s.lives(all) {
 			continue
 		}
 		if err := u.step(s); err != nil {
@@ -97,18 +106,18 @@ func (u *undoer) batch(ctx context.Context, path string) error {
 // reverse are the ways back.
 var reverse = map[verb]func(u *undoer, s step, dir int, name string) error{
 	doAdd: (*undoer).add, doChange: (*undoer).change, doDelete: (*undoer).deletion,
-	doMkdir: (*undoer).mkdir, doRmdir: (*undoer).rmdir, doMode: (*undoer).mode,
+	doMkdir: (*undoer).mkdir, doRmdir: (*undoer).rmdir, doMode: (*undoer).mode, doMove: (*undoer).moved,
 }
 
 // kinds name what is taken back.
 var kinds = map[verb]deskhand.ChangeKind{
 	doAdd: deskhand.Added, doChange: deskhand.Changed, doDelete: deskhand.Deleted,
-	doMkdir: deskhand.Added, doRmdir: deskhand.Deleted, doMode: deskhand.Changed,
+	doMkdir: deskhand.Added, doRmdir: deskhand.Deleted, doMode: deskhand.Changed, doMove: deskhand.Moved,
 }
 
 func (u *undoer) step(s step) error {
 	rel := string(s.Path)
-	c := Change{Path: rel, Kind: kinds[s.Do], Mode: fs.FileMode(s.Mode & 0o777), Size: s.After.Size, OldSize: s.Before.Size}
+	c := Change{Path: rel, From: string(s.From), Kind: kinds[s.Do], Mode: fs.FileMode(s.Mode & 0o777), Size: s.After.Size, OldSize: s.Before.Size}
 	if s.Do == doMkdir || s.Do == doRmdir || s.Do == doMode {
 		c.Type = fs.ModeDir
 	}
@@ -140,6 +149,9 @@ func (u *undoer) step(s step) error {
 func (u *undoer) halfway(s step, dir int, name string) error {
 	if s.Do == doMkdir || s.Do == doRmdir || s.Do == doMode {
 		return nil // a folder that is there or not, with nothing in it: harmless
+	}
+	if s.Do == doMove {
+		return u.halfMoved(s, dir, name)
 	}
 	if _, err := statAt(u.trash.fd, keptName(s)); err == nil {
 		return u.back(s, dir, name) // only the word "done" is missing
@@ -248,9 +260,44 @@ func (u *undoer) restored(s step, dir int, name string) error {
 	return err
 }
 
+// moved takes a file or folder back to where it was.
+func (u *undoer) moved(s step, dir int, name string) error {
+	if st, err := statAt(dir, name); err != nil || st.Ino != u.number(s.After.Ino) {
+		return &refusal{whyTouched}
+	}
+	from, old, err := u.lower.parent(string(s.From))
+	if err != nil {
+		return &refusal{whyParent}
+	}
+	defer unix.Close(from)
+	if err := unix.Renameat2(dir, name, from, old, unix.RENAME_NOREPLACE); errors.Is(err, unix.EEXIST) {
+		return &refusal{whyTaken}
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// halfMoved takes back a move during which the process died, perhaps with what
+// had been there in its old place.
+func (u *undoer) halfMoved(s step, dir int, name string) error {
+	if st, err := statAt(dir, name); err != nil || st.Ino != s.After.Ino {
+		return nil
+	}
+	from, old, err := u.lower.parent(string(s.From))
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(from)
+	if err := unix.Renameat2(dir, name, from, old, unix.RENAME_NOREPLACE); !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	return unix.Renameat2(dir, name, from, old, unix.RENAME_EXCHANGE)
+}
+
 func (u *undoer) mkdir(s step, dir int, name string) error {
 	st, err := statAt(dir, name)
-	if err != nil || st.Ino != s.After.Ino {
+	if err != nil || st.Ino != u.number(s.After.Ino) {
 		return &refusal{whyTouched}
 	}
 	if err := unix.Unlinkat(dir, name, unix.AT_REMOVEDIR); errors.Is(err, unix.ENOTEMPTY) {
@@ -272,6 +319,11 @@ func (u *undoer) rmdir(s step, dir int, name string) error {
 		return err
 	}
 	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	u.again[s.Before.Ino] = st.Ino
 	return errors.Join(own(fd, s.UID, s.GID), unix.Fchmod(fd, s.Mode))
 }
 
