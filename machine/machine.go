@@ -76,6 +76,9 @@ type Config struct {
 	// Network is the way out, a proxy over what its Judge allows. Needs Bwrap.
 	// Default: none, not even a proxy.
 	Network *egress.Config
+	// Judged is asked what the way out judged, where another process runs it. For
+	// Attach only. Default: there is none.
+	Judged func(ctx context.Context) ([]deskhand.NetworkJudged, error)
 
 	Computer computer.Config // the computer tool; see there
 	Bash     bash.Config     // the bash tool; see there
@@ -128,7 +131,7 @@ type Machine struct {
 	cancel context.CancelFunc // of follow
 	follow sync.WaitGroup
 
-	proxy      *egress.Proxy // nil without a network
+	judged     func(context.Context) ([]deskhand.NetworkJudged, error) // nil without a network
 	disconnect context.CancelFunc
 	network    sync.WaitGroup
 

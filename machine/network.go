@@ -27,8 +27,8 @@ func (m *Machine) connect(ctx context.Context, c Config) error {
 		return deskhand.Errorf(op, deskhand.Unavailable, "the way to the network cannot be opened: %w", err)
 	}
 	serve, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	m.proxy, m.disconnect = proxy, cancel
-	m.note("The desktop has a network, through a proxy that reaches allowed hosts only. Programs are set up for it; what is refused is told to you.")
+	m.disconnect = cancel
+	m.networked(proxy.Judged)
 	m.network.Go(func() {
 		if err := proxy.Serve(serve, l); err != nil {
 			m.log.Error("network is gone", "err", err)
@@ -38,15 +38,21 @@ func (m *Machine) connect(ctx context.Context, c Config) error {
 	return nil
 }
 
+// networked makes judged what Judged asks, and tells of the network.
+func (m *Machine) networked(judged func(context.Context) ([]deskhand.NetworkJudged, error)) {
+	m.judged = judged
+	m.note("The desktop has a network, through a proxy that reaches allowed hosts only. Programs are set up for it; what is refused is told to you.")
+}
+
 // Judged waits until a connection out of the computer was judged and returns
 // what was said; the sentences about what was refused are then among the
 // Notices. When ctx has ended it returns what is left, then the error of ctx.
 // io.EOF: there is no network, or it has ended.
 func (m *Machine) Judged(ctx context.Context) ([]deskhand.NetworkJudged, error) {
-	if m.proxy == nil {
+	if m.judged == nil {
 		return nil, io.EOF
 	}
-	all, err := m.proxy.Judged(ctx)
+	all, err := m.judged(ctx)
 	for _, j := range all {
 		if !j.Allowed {
 			m.note(egress.Sentence(j))

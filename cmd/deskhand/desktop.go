@@ -40,7 +40,7 @@ func (c *desktopUpCmd) Run(ctx context.Context, a *app) error {
 	if c.Sandbox == string(machine.None) {
 		loudly(a.stderr)
 	}
-	h, err := a.hold(ctx, desktopHoldCmd{Name: c.Name, Size: size.String(), Scale: c.Scale, Sandbox: c.Sandbox})
+	h, err := a.hold(ctx, desktopHoldCmd{Name: c.Name, Size: size.String(), Scale: c.Scale, Sandbox: c.Sandbox}, deskhand.Task{})
 	if err != nil {
 		return err
 	}

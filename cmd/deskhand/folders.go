@@ -43,11 +43,8 @@ func (c *runCmd) folders(a *app, p *plan) error {
 		return err
 	}
 	p.task.Unlock = c.Unlock
-	switch {
-	case c.Sandbox == string(machine.None):
+	if c.Sandbox == string(machine.None) {
 		return usage("--folder means nothing with --sandbox none, where every folder is the real one: leave out one of them")
-	case c.Keep:
-		return notYet("--keep for a desktop with a folder (--folder)")
 	}
 	p.task.System = strings.TrimSpace(p.task.System + "\n\n" + aboutFolders(p.task.Folders))
 	return nil

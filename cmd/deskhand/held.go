@@ -34,12 +34,13 @@ type held struct {
 }
 
 // desktops is the directory of the desktops that are held, each in a directory
-// of its name with state.json, socket, holder.log and what the machine keeps.
+// of its name with state.json, two sockets, holder.log and what the machine keeps.
 type desktops struct{ dir string }
 
 const (
 	stateFile  = "state.json"
-	socketFile = "socket"
+	socketFile = "socket" // leads to the guest
+	toldFile   = "told"   // says what the desktop's process has to tell; see told.go
 	logFile    = "holder.log"
 )
 
@@ -208,20 +209,20 @@ func (d desktops) list() ([]held, error) {
 	return all, nil
 }
 
-// through calls f with a short path of the desktop's socket: sockets take paths
+// through calls f with a short path of a socket of the desktop's: sockets take paths
 // of at most 107 bytes, state directories may be deeper.
-func (d desktops) through(name string, f func(path string) error) error {
+func (d desktops) through(name, socket string, f func(path string) error) error {
 	dir, err := os.Open(filepath.Join(d.dir, name))
 	if err != nil {
 		return deskhand.E("desktop", deskhand.NotFound, err)
 	}
 	defer dir.Close()
-	return f(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketFile))
+	return f(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socket))
 }
 
-// listen makes the desktop's socket.
-func (d desktops) listen(name string) (l net.Listener, err error) {
-	err = d.through(name, func(path string) error {
+// listen makes a socket of the desktop's.
+func (d desktops) listen(name, socket string) (l net.Listener, err error) {
+	err = d.through(name, socket, func(path string) error {
 		unixListener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 		if err == nil {
 			unixListener.SetUnlinkOnClose(false) // the path is only good in here; the directory goes as a whole
@@ -232,9 +233,9 @@ func (d desktops) listen(name string) (l net.Listener, err error) {
 	return l, err
 }
 
-// dial opens a connection to the guest of a desktop.
-func (d desktops) dial(ctx context.Context, name string) (c net.Conn, err error) {
-	err = d.through(name, func(path string) error {
+// dial opens a connection to a socket of the desktop's.
+func (d desktops) dial(ctx context.Context, name, socket string) (c net.Conn, err error) {
+	err = d.through(name, socket, func(path string) error {
 		c, err = (&net.Dialer{}).DialContext(ctx, "unix", path)
 		return err
 	})

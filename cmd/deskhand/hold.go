@@ -23,6 +23,7 @@ import (
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/procfs"
 	"github.com/deskhand/deskhand/machine"
+	"github.com/deskhand/deskhand/sandbox/egress"
 	"github.com/deskhand/deskhand/sandbox/remote"
 )
 
@@ -39,9 +40,16 @@ type report struct {
 // holdLimit bounds how long a desktop may take to come up.
 const holdLimit = 90 * time.Second
 
+// holding is what the desktop that a process of its own keeps up is given. It
+// reads it from its standard input.
+type holding struct {
+	Task  deskhand.Task `json:"task"`            // whose folders and hosts count
+	Never []string      `json:"never,omitempty"` // hosts that no desktop reaches, whatever the task says
+}
+
 // hold starts a desktop in a process of its own, which outlives this one, and
 // returns when it is up.
-func (a *app) hold(ctx context.Context, h desktopHoldCmd) (held, error) {
+func (a *app) hold(ctx context.Context, h desktopHoldCmd, t deskhand.Task) (held, error) {
 	d, err := a.desktops()
 	if err != nil {
 		return held{}, err
@@ -50,14 +58,19 @@ func (a *app) hold(ctx context.Context, h desktopHoldCmd) (held, error) {
 	if h.Name, err = d.reserve(h.Name); err != nil {
 		return held{}, err
 	}
-	if err := a.startHolder(ctx, d, h); err != nil {
+	if err := a.startHolder(ctx, d, h, holding{t, a.never()}); err != nil {
 		return held{}, errors.Join(err, d.forget(h.Name))
 	}
 	return d.get(h.Name)
 }
 
 // startHolder starts the process and waits for its report.
-func (a *app) startHolder(ctx context.Context, d desktops, h desktopHoldCmd) error {
+func (a *app) startHolder(ctx context.Context, d desktops, h desktopHoldCmd, what holding) error {
+	told, err := inMemory(what)
+	if err != nil {
+		return deskhand.E("desktop: up", deskhand.Internal, err)
+	}
+	defer told.Close()
 	exe, err := os.Executable()
 	if err != nil {
 		return deskhand.E("desktop: up", deskhand.Internal, err)
@@ -79,6 +92,7 @@ func (a *app) startHolder(ctx context.Context, d desktops, h desktopHoldCmd) err
 	defer r.Close()
 	//nolint:noctx // it outlives this command on purpose
 	cmd := exec.Command(exe, append([]string{"desktop", "hold"}, h.args()...)...)
+	cmd.Stdin = told
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
 	cmd.Env = withoutKeys(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -90,6 +104,24 @@ func (a *app) startHolder(ctx context.Context, d desktops, h desktopHoldCmd) err
 		return errors.Join(err, cmd.Process.Kill(), ignore(cmd.Wait()))
 	}
 	return cmd.Process.Release()
+}
+
+// inMemory returns a file that holds v as JSON, and that nobody else can open.
+func inMemory(v any) (*os.File, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.MemfdCreate("holding", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "holding")
+	_, err = f.Write(data)
+	if _, sought := f.Seek(0, io.SeekStart); err != nil || sought != nil {
+		return nil, errors.Join(err, sought, f.Close())
+	}
+	return f, nil
 }
 
 // withoutKeys returns an environment without what gives access to a model: a
@@ -161,14 +193,27 @@ func (c *desktopHoldCmd) Run(ctx context.Context, a *app) error {
 
 func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (err error) {
 	d := desktops{c.Dir}
+	var what holding
+	if err := json.NewDecoder(a.stdin).Decode(&what); err != nil {
+		return deskhand.E("desktop: hold", deskhand.Internal, err)
+	}
 	size, err := screenSize(c.Size, c.Scale)
 	if err != nil {
 		return err
 	}
-	m, err := machine.Up(ctx, machine.Config{
+	t := what.Task
+	cfg := machine.Config{
 		Driver: machine.Driver(c.Sandbox), Screen: size, Scale: c.Scale, Dir: filepath.Join(d.dir, c.Name), Environ: os.Environ(),
 		Logs: c.Logs, Log: slog.New(slog.NewTextHandler(a.stderr, nil)),
-	})
+	}
+	if len(t.Allow) > 0 {
+		rules, err := egress.NewRules(what.Never, t.Allow...)
+		if err != nil {
+			return err
+		}
+		cfg.Network = &egress.Config{Judge: rules}
+	}
+	m, err := a.upSharing(ctx, t, cfg)
 	if err != nil {
 		return err
 	}
@@ -177,10 +222,15 @@ func (c *desktopHoldCmd) keep(ctx context.Context, a *app, ready func() error) (
 		return errors.Join(deskhand.Errorf("desktop: hold", deskhand.Internal, "a %T cannot be passed on", m.Sandbox()), m.Close())
 	}
 	defer func() { err = errors.Join(err, m.Close(), d.forget(c.Name)) }()
-	l, err := d.listen(c.Name)
+	l, err := d.listen(c.Name, socketFile)
 	if err != nil {
 		return deskhand.E("desktop: hold", deskhand.Internal, err)
 	}
+	told, err := d.listen(c.Name, toldFile)
+	if err != nil {
+		return errors.Join(deskhand.E("desktop: hold", deskhand.Internal, err), l.Close())
+	}
+	defer serveTold(ctx, told, m)()
 	self, err := procfs.Read(os.Getpid())
 	if err != nil {
 		return errors.Join(deskhand.E("desktop: hold", deskhand.Internal, err), l.Close())

@@ -129,11 +129,15 @@ func (a *app) abandon(id deskhand.TaskID) {
 // survivor is a computer on a desktop that a process of its own keeps up.
 type survivor struct {
 	*machine.Machine
+	told *listener
 	same bool
 }
 
 // Survived implements engine.Survivor.
-func (s survivor) Survived() bool { return s.same }
+func (s *survivor) Survived() bool { return s.same }
+
+// Notices implements engine.Computer.
+func (s *survivor) Notices() []string { return append(s.Machine.Notices(), s.told.Notices()...) }
 
 // attach returns the computer whose desktop a process of its own keeps up for
 // the task, also after this process has ended. nil: there is none, and none is
@@ -143,15 +147,20 @@ func (c computers) attach(ctx context.Context, t deskhand.Task, cfg machine.Conf
 	if err != nil {
 		return nil, err
 	}
+	cfg.Network = nil // it runs in the desktop's process
 	for again := false; ; again = true {
 		h, same, err := c.kept(ctx, d, t)
 		if err != nil || h.Name == "" {
 			return nil, err
 		}
+		told := d.told(h)
+		if len(t.Allow) > 0 {
+			cfg.Judged = told.Judged
+		}
 		m, err := machine.Attach(ctx, d.attach(h), cfg)
 		switch {
 		case err == nil:
-			return survivor{m, same}, nil
+			return &survivor{m, told, same}, nil
 		case again || !h.ended(orderlyEnd):
 			return nil, err
 		}
@@ -169,14 +178,14 @@ func (c computers) kept(ctx context.Context, d desktops, t deskhand.Task) (h hel
 	case same:
 	case deskhand.CodeOf(err) != deskhand.NotFound:
 		return held{}, false, err
-	case !c.keep && !(c.parks && len(t.Folders) == 0 && len(t.Allow) == 0):
+	case !c.keep && !c.parks:
 		return held{}, false, nil
 	default:
 		logs, err := c.app.logs(t.ID)
 		if err != nil {
 			return held{}, false, err
 		}
-		h, err = c.app.hold(ctx, desktopHoldCmd{Name: name, Size: t.Screen.String(), Scale: t.Scale, Sandbox: t.Sandbox, Logs: logs, Parked: !c.keep})
+		h, err = c.app.hold(ctx, desktopHoldCmd{Name: name, Size: t.Screen.String(), Scale: t.Scale, Sandbox: t.Sandbox, Logs: logs, Parked: !c.keep}, t)
 		return h, false, err
 	}
 	return h, same, err

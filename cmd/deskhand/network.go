@@ -127,9 +127,6 @@ func (c *runCmd) network(a *app, p *plan) error {
 	if p.task.Allow, err = a.allowed(c.Allow); err != nil {
 		return err
 	}
-	if len(p.task.Allow) > 0 && c.Keep {
-		return notYet("--keep for a desktop with a network (--allow)")
-	}
 	if _, err := a.rules(p.task); err != nil {
 		return usage("%s", err)
 	}
@@ -138,11 +135,16 @@ func (c *runCmd) network(a *app, p *plan) error {
 
 // rules returns what the desktop of t may reach.
 func (a *app) rules(t deskhand.Task) (*egress.Rules, error) {
-	var never []string
+	return egress.NewRules(a.never(), t.Allow...)
+}
+
+// never lists the hosts that no desktop reaches, because a model is asked there.
+func (a *app) never() []string {
+	var hosts []string
 	for _, name := range claude.AddressVariables() {
-		never = append(never, modelHosts(a.env(name))...)
+		hosts = append(hosts, modelHosts(a.env(name))...)
 	}
-	return egress.NewRules(never, t.Allow...)
+	return hosts
 }
 
 // modelHosts returns the host that a model is asked at, which must never be

@@ -75,7 +75,7 @@ func formatOf(flag, path string) desktop.Format {
 // leaves the desktop up.
 func (d desktops) attach(h held) *remote.Sandbox {
 	return remote.New(remote.Config{
-		Dial:  func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, h.Name) },
+		Dial:  func(ctx context.Context) (net.Conn, error) { return d.dial(ctx, h.Name, socketFile) },
 		Walls: h.Walls,
 	})
 }

@@ -143,7 +143,7 @@ func (l *Layer) Lock() error {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return errors.Join(deskhand.Errorf("", deskhand.Conflict,
-			"the folder %q is in use by its task: wait for the task to end, or stop it", l.meta.Folder), f.Close())
+			"the folder %q is in use by its task: wait for the task to end, or stop it; a desktop that was kept up is ended with deskhand desktop rm", l.meta.Folder), f.Close())
 	}
 	l.lock = f
 	return nil
