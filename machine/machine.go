@@ -70,8 +70,13 @@ type Config struct {
 	Binds   []bwrap.Bind     // host folders visible inside; default: none. None sees everything anyway
 	Layers  []overlay.Layer  // of folders that Binds shares for review; default: none
 	Mirrors []overlay.Mirror // of folders that Binds shares and this process serves; their sockets are closed by Up; default: none
-	Locale  string           // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
-	Environ []string         // the host's environment, of which the locale, TZ and TERM are used; default: none of it
+	Copies  []string         // of folders that Binds shares for review, where there are no layers; default: none
+	// Room is how many bytes the home, the logs, Layers and Copies may hold
+	// together. What writes beyond that is ended, and Notices says so. The same when
+	// the disk has less than 256 MB left. Negative: nothing is watched. Default: 10 GB.
+	Room    int64
+	Locale  string   // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
+	Environ []string // the host's environment, of which the locale, TZ and TERM are used; default: none of it
 
 	// Network is the way out, a proxy over what its Judge allows. Needs Bwrap.
 	// Default: none, not even a proxy.
@@ -106,6 +111,9 @@ func (c Config) withDefaults() Config {
 	if c.Home == "" {
 		c.Home = Private
 	}
+	if c.Room == 0 {
+		c.Room = defaultRoom
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -127,9 +135,10 @@ type Machine struct {
 	guest   io.Closer // the guest's own log, written until the sandbox is gone; nil when it is not ours
 	log     *slog.Logger
 
-	gone   chan struct{}      // closed when the guest does not answer any more
-	cancel context.CancelFunc // of follow
-	follow sync.WaitGroup
+	gone    chan struct{}      // closed when the guest does not answer any more
+	cancel  context.CancelFunc // of follow
+	unwatch context.CancelFunc // of the watch over the disk; nil: there is none
+	follow  sync.WaitGroup
 
 	judged     func(context.Context) ([]deskhand.NetworkJudged, error) // nil without a network
 	disconnect context.CancelFunc
@@ -183,7 +192,25 @@ func Up(ctx context.Context, c Config) (*Machine, error) {
 	if err := m.furnish(ctx, c); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
+	if err := m.bound(ctx, c); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
 	return m, nil
+}
+
+// bound watches what the computer keeps on the disk.
+func (m *Machine) bound(ctx context.Context, c Config) error {
+	r, err := newRoom(m, c, m.dirs)
+	if err != nil {
+		return deskhand.Errorf(op, deskhand.Unavailable, "the room on the disk cannot be watched: %w", err)
+	}
+	if r == nil {
+		return nil
+	}
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	m.unwatch = cancel
+	m.follow.Go(func() { r.watch(watching) })
+	return nil
 }
 
 // furnish waits for the desktop and makes the tools.
@@ -230,6 +257,9 @@ func (m *Machine) Close() error {
 	m.close.Do(func() {
 		if m.cancel != nil {
 			m.cancel()
+		}
+		if m.unwatch != nil {
+			m.unwatch()
 		}
 		err := m.end()
 		m.follow.Wait()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model/claude"
 	"github.com/deskhand/deskhand/sandbox/bwrap"
+	"github.com/deskhand/deskhand/sandbox/folder"
 	"github.com/deskhand/deskhand/store/sqlite"
 )
 
@@ -28,7 +30,7 @@ func (a *app) examine(ctx context.Context) []finding {
 	for _, f := range fonts {
 		found = append(found, f.look(ctx))
 	}
-	found = append(found, a.stateFinding(), a.storeFinding(ctx), a.keyFinding())
+	found = append(found, a.stateFinding(), a.keptFinding(), a.storeFinding(ctx), a.keyFinding())
 	for _, f := range found {
 		if f.Needed && !f.OK {
 			return append(found, finding{Name: "desktop", Needed: true, Detail: "not tried, because something it needs is missing"})
@@ -193,6 +195,34 @@ func (a *app) stateFinding() finding {
 	if !f.OK {
 		f.Mend = "free some space, or point DESKHAND_HOME at another disk"
 	}
+	return f
+}
+
+// keptFinding says what the layers and the trash of tasks hold. It mends nothing:
+// what is in there may be the only copy.
+func (a *app) keptFinding() finding {
+	f := finding{Name: "kept files", OK: true}
+	dir, err := a.homePath()
+	if err != nil {
+		f.Detail = err.Error()
+		return f
+	}
+	tasks, err := os.ReadDir(filepath.Join(dir, "folders"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f.OK, f.Detail = false, err.Error()
+		return f
+	}
+	var layers, trash int64
+	for _, t := range tasks {
+		shared, _ := filepath.Glob(filepath.Join(dir, "folders", t.Name(), "*")) // the pattern is well-formed
+		for _, s := range shared {
+			if l, err := folder.Existing(s); err == nil {
+				inLayer, inTrash := l.Sizes()
+				layers, trash = layers+inLayer, trash+inTrash
+			}
+		}
+	}
+	f.Detail = fmt.Sprintf("layers of folders hold %s, trash %s, of %d tasks; deskhand task rm removes them", megabytes(layers), megabytes(trash), len(tasks))
 	return f
 }
 

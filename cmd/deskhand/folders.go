@@ -199,7 +199,9 @@ func (a *app) shareLayer(ctx context.Context, t deskhand.Task, i int, cfg *machi
 		return nil, errors.Join(err, l.Close())
 	}
 	mounts, source := l.Mount()
-	cfg.Layers = append(cfg.Layers, mounts...)
+	if cfg.Layers = append(cfg.Layers, mounts...); len(mounts) == 0 {
+		cfg.Copies = append(cfg.Copies, source)
+	}
 	cfg.Binds = append(cfg.Binds, bwrap.Bind{Host: source, Inside: path, Write: true})
 	for _, w := range walls {
 		real := filepath.Join(path, w)

@@ -45,6 +45,8 @@ type reviewed struct {
 type reviewedFolder struct {
 	Path    string                      `json:"path"`
 	Layer   folder.Kind                 `json:"layer"`
+	Bytes   int64                       `json:"layer_bytes"`
+	Trash   int64                       `json:"trash_bytes"`
 	Count   map[deskhand.ChangeKind]int `json:"count"`   // of changes
 	Changes []reviewedChange            `json:"changes"` // those that wait; after --apply, those that are left
 	Applied []reviewedChange            `json:"applied,omitempty"`
@@ -93,6 +95,7 @@ func (c *taskReviewCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		f := reviewedFolder{Path: l.Folder(), Layer: l.Kind(), Count: summed(l, changes).Count, Changes: c.list(l, changes)}
+		f.Bytes, f.Trash = l.Sizes()
 		if !c.JSON {
 			a.showFolder(t, f)
 		}
@@ -233,6 +236,14 @@ func typeName(m fs.FileMode) string {
 	return "special"
 }
 
+// megabytes tells of a size, never as nothing when it is something.
+func megabytes(bytes int64) string {
+	if bytes > 0 && bytes < 1e5 {
+		return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
+
 func pathsOf(all []reviewedChange) []string {
 	out := []string{}
 	for _, c := range all {
@@ -243,6 +254,9 @@ func pathsOf(all []reviewedChange) []string {
 
 func (a *app) showFolder(t deskhand.Task, f reviewedFolder) {
 	fmt.Fprintln(a.stdout, plaintext.Line(transcript.FilesChanged(deskhand.FileChanged{Folder: f.Path, Count: f.Count, Written: f.Layer == folder.Direct})))
+	if f.Bytes+f.Trash > 0 {
+		fmt.Fprintf(a.stdout, "  (the layer holds %s, the trash %s, until deskhand task rm %s)\n", megabytes(f.Bytes), megabytes(f.Trash), t.ID)
+	}
 	for _, c := range f.Changes {
 		fmt.Fprintln(a.stdout, "  "+changeLine(c))
 		for line := range strings.Lines(c.Diff) {

@@ -166,6 +166,11 @@ func (l *Layer) Folder() string { return l.meta.Folder }
 // Kind says how the layer is made.
 func (l *Layer) Kind() Kind { return l.meta.Kind }
 
+// Sizes returns how many bytes the layer and its trash hold.
+func (l *Layer) Sizes() (layer, trash int64) {
+	return sizeOf(filepath.Join(l.dir, upperDir)), sizeOf(filepath.Join(l.dir, trashDir))
+}
+
 // Mount returns what is to be mounted, nothing for a copy, and the host path
 // where a sandbox finds the folder then.
 func (l *Layer) Mount() (mounts []overlay.Layer, source string) {
