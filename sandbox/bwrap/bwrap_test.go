@@ -29,6 +29,9 @@ func start(t testing.TB, c bwrap.Config) *bwrap.Sandbox {
 	t.Helper()
 	s, err := bwrap.Start(t.Context(), c)
 	if err != nil {
+		if problems := bwrap.Check(t.Context()); len(problems) > 0 {
+			t.Skipf("MISSING WALL: %s (%s)", problems[0].What, problems[0].Mend)
+		}
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -2,10 +2,14 @@ package egress_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,6 +240,49 @@ func TestAttackEmptyList(t *testing.T) {
 	}
 }
 
+// How many requests are begun and not ended. Without the guard each of them
+// takes two descriptors of this process for good, of which it may have 20,000 on some machines.
+const (
+	halfOpen        = 10_000
+	halfOpenWithout = 4_000
+)
+
+// counting counts the connections that were read from and are open at once. One that is
+// closed unread was never let in.
+type counting struct {
+	net.Listener
+	now, most *atomic.Int64
+}
+
+func (l counting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &countedConn{Conn: c, l: l}, err
+}
+
+type countedConn struct {
+	net.Conn
+	l    counting
+	read sync.Once
+	open atomic.Bool
+}
+
+func (c *countedConn) Read(b []byte) (int, error) {
+	c.read.Do(func() {
+		c.open.Store(true)
+		now := c.l.now.Add(1)
+		for most := c.l.most.Load(); now > most && !c.l.most.CompareAndSwap(most, now); most = c.l.most.Load() {
+		}
+	})
+	return c.Conn.Read(b)
+}
+
+func (c *countedConn) Close() error {
+	if c.open.CompareAndSwap(true, false) {
+		c.l.now.Add(-1)
+	}
+	return c.Conn.Close()
+}
+
 // TestAttackCaps is N25: what a sandbox does to its proxy stays within bounds,
 // and another task's proxy does not notice.
 func TestAttackCaps(t *testing.T) {
@@ -244,18 +291,39 @@ func TestAttackCaps(t *testing.T) {
 	}
 	n := newInternet(t)
 	limits := egress.Limits{Conns: 20, HeadTime: 300 * time.Millisecond, HelloTime: 300 * time.Millisecond, Header: 8 << 10, HostBytes: 1 << 20}
-	p, proxy := guarded(t, n, egress.Config{Limits: limits}, "allowed.test", "raw.test")
-	_, other := guarded(t, n, egress.Config{}, "allowed.test")
-	var open []net.Conn
-	for range 400 {
-		c, err := net.DialTimeout("tcp", proxy, patience)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		_, _ = io.WriteString(c, "CONNECT raw.test:443 HTTP/1.1\r\n") // and no more
-		open = append(open, c)
+	var nowOpen, mostOpen atomic.Int64
+	judge, err := egress.NewRules(nil, "allowed.test", "raw.test")
+	if err != nil {
+		t.Fatal(err)
 	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, proxy := serveOn(t, n, egress.Config{Limits: limits, Judge: judge}, counting{l, &nowOpen, &mostOpen}), l.Addr().String()
+	_, other := guarded(t, n, egress.Config{}, "allowed.test")
+	half := func(proxy string, many int) (open []net.Conn) {
+		for range many {
+			c, err := net.DialTimeout("tcp", proxy, patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			_, _ = io.WriteString(c, "CONNECT raw.test:443 HTTP/1.1\r\n") // and no more
+			open = append(open, c)
+		}
+		return open
+	}
+	careless := half(naive(t, n, "raw.test"), halfOpenWithout)
+	without := 0
+	for _, c := range careless { // the last ones have been accepted by the time that the first ones were looked at
+		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			without++
+		}
+		_ = c.Close()
+	}
+	open := half(proxy, halfOpen)
 	if answer := say(t, other, get("http://allowed.test/", "allowed.test")); !strings.Contains(answer, "welcome to allowed.test") {
 		t.Errorf("another task: %q", answer)
 	}
@@ -267,6 +335,11 @@ func TestAttackCaps(t *testing.T) {
 		if _, err := io.ReadAll(c); err != nil && strings.Contains(err.Error(), "timeout") {
 			t.Fatal("a half-open request stays open")
 		}
+	}
+	most := mostOpen.Load()
+	t.Logf("attack\t%-40s\twithout guard %6d of %d stay open\twith guard %d of %d at once, then 0", "N25 half-open requests", without, halfOpenWithout, most, halfOpen)
+	if without < halfOpenWithout*9/10 || most > int64(limits.Conns) {
+		t.Errorf("%d stay open without the guard, %d are open at once with it", without, most)
 	}
 	if answer := say(t, proxy, "GET http://allowed.test/ HTTP/1.1\r\nHost: allowed.test\r\nX: "+strings.Repeat("x", 1<<20)+"\r\n\r\n"); answer != "" && !strings.HasPrefix(answer, "HTTP/1.1 431") {
 		t.Errorf("a long head: %q", answer)

@@ -1,15 +1,21 @@
 package egress_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/deskhand/deskhand/internal/procfs"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/bwrap"
 	"github.com/deskhand/deskhand/sandbox/egress"
@@ -279,7 +285,7 @@ func TestAttackBrowser(t *testing.T) {
 	}
 	n := newInternet(t)
 	const flags = " --headless --disable-gpu --no-first-run --user-data-dir=$(mktemp -d) --timeout=8000 --dump-dom http://allowed.test/page"
-	resolve := " --no-sandbox --host-resolver-rules='MAP allowed.test " + allowedAddr + ", MAP *.evil.test " + evilAddr + "'"
+	resolve := " --no-sandbox --host-resolver-rules='MAP allowed.test " + allowedAddr + ", MAP *.evil.test " + evilAddr + ", MAP evil.test " + evilAddr + "'"
 	out := sh(t, open(t), "timeout -k 1 40 "+chromium+resolve+flags)
 	off, from := n.drain()
 	t.Logf("without walls arrived: %q", from)
@@ -298,5 +304,147 @@ func TestAttackBrowser(t *testing.T) {
 	}
 	if j := judged(t, p); j.Rule == "" {
 		t.Errorf("%+v", j)
+	}
+	// QUIC, which is UDP and knows no proxy.
+	const quic = " --enable-quic --origin-to-force-quic-on=evil.test:443 --headless --disable-gpu --no-first-run --user-data-dir=$(mktemp -d) --timeout=5000 --dump-dom https://evil.test/"
+	sh(t, open(t), "timeout -k 1 40 "+chromium+resolve+quic)
+	_, from = n.drain()
+	udpOff := datagrams(from)
+	sh(t, s, "timeout -k 1 40 chromium --proxy-server=direct:// --host-resolver-rules='MAP *.test "+evilAddr+"'"+quic)
+	on, from = n.drain()
+	row(t, "N21 QUIC in Chromium, over UDP", udpOff, on)
+	if udpOff == 0 || on != 0 {
+		t.Errorf("without walls %d bytes of UDP, inside %d: %q", udpOff, on, from)
+	}
+}
+
+// datagrams sums the bytes that arrived over UDP.
+func datagrams(from []string) (sum int64) {
+	for _, f := range from {
+		where, text, _ := strings.Cut(f, ": ")
+		if strings.HasSuffix(where, "/udp") {
+			n, _ := strconv.ParseInt(text, 10, 64)
+			sum += n
+		}
+	}
+	return sum
+}
+
+// TestAttackListener is N27: a server inside that listens on every address is
+// reached by nobody outside.
+func TestAttackListener(t *testing.T) {
+	if !privately(t) {
+		return
+	}
+	n := newInternet(t)
+	const serve = "cd $(mktemp -d); echo secret >f; exec /usr/bin/python3 -u -m http.server %d --bind 0.0.0.0"
+	reach := func(s sandbox.Sandbox, port int) (got int64) {
+		p, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"bash", "-c", fmt.Sprintf(serve, port)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.Kill() }()
+		go func() { _, _ = io.Copy(io.Discard, p.Stderr()) }()
+		if line, err := bufio.NewReader(p.Stdout()).ReadString('\n'); err != nil || !strings.Contains(line, "Serving") {
+			t.Fatalf("%q, %v", line, err)
+		}
+		for _, at := range []string{"127.0.0.1", allowedAddr, "192.0.2.77"} {
+			answer, err := (&http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}).Get(fmt.Sprintf("http://%s:%d/f", at, port))
+			if err == nil {
+				data, _ := io.ReadAll(answer.Body)
+				_ = answer.Body.Close()
+				got += int64(len(data))
+			}
+		}
+		return got
+	}
+	off := reach(open(t), 8010)
+	within, _, _ := walled(t, n, nil, "allowed.test")
+	on := reach(within, 8011)
+	row(t, "N27 a server inside, from outside", off, on)
+	if off == 0 || on != 0 {
+		t.Errorf("without %d, with %d", off, on)
+	}
+}
+
+const killedArg = "EGRESS_TEST_KILLED"
+
+// TestKilledHelper is not a test: it is the process with the proxy that
+// TestAttackKilled kills. Inside, a program tries to get out without end.
+func TestKilledHelper(t *testing.T) {
+	if os.Getenv(killedArg) == "" {
+		return
+	}
+	s, err := bwrap.Start(context.Background(), bwrap.Config{Proxy: proxyInside})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.Listen(context.Background(), proxyInside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := egress.NewRules(nil, "allowed.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := egress.New(egress.Config{Judge: rules, Resolver: &internet{names: map[string][]string{"allowed.test": {allowedAddr}}}, Own: own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = p.Serve(context.Background(), l) }()
+	if out := sh(t, s, "curl -s http://allowed.test/"); !strings.Contains(out, "welcome") {
+		t.Fatalf("before: %q", out)
+	}
+	fmt.Println("ready")
+	sh(t, s, os.Getenv(killedArg))
+}
+
+// TestAttackKilled is N26: the process with the proxy is killed. What ran
+// inside is gone with it, and nothing got out on the way.
+func TestAttackKilled(t *testing.T) {
+	if !privately(t) {
+		return
+	}
+	n := newInternet(t)
+	mark := fmt.Sprintf("killed-%d", os.Getpid())
+	script := "while :; do curl -s -m 2 http://allowed.test/; env -i /usr/bin/curl -s -m 2 http://198.51.100.66/; done; : " + mark
+	helper := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledHelper$")
+	helper.Env = append(os.Environ(), killedArg+"="+script)
+	helper.Stderr = os.Stderr
+	out, err := helper.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := helper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if err := helper.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = helper.Wait()
+	sh(t, open(t), "env -i /usr/bin/curl -s -m 5 http://198.51.100.66/") // what a program does that finds its proxy gone
+	off := arrived(n)
+	for end := time.Now().Add(patience); ; {
+		all, err := procfs.List()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(all, func(p procfs.Process) bool {
+			data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
+			return strings.HasSuffix(string(data), ": "+mark+"\x00")
+		}) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("what ran inside outlives the process with the proxy")
+		}
+	}
+	on, from := n.drain()
+	row(t, "N26 SIGKILL of the proxy", off, on)
+	if off == 0 || on != 0 {
+		t.Errorf("without %d, with %d: %q", off, on, from)
 	}
 }
