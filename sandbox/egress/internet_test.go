@@ -95,6 +95,7 @@ type internet struct {
 
 	mu     sync.Mutex
 	from   []string // where bytes arrived
+	hits   []string // what was fetched from the stand-ins for registries
 	served sync.WaitGroup
 }
 
@@ -211,6 +212,7 @@ func (n *internet) web() {
 	mux.HandleFunc("/page", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, page) })
 	mux.HandleFunc("/big", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, io.LimitReader(zeros{}, 8<<20)) })
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	n.registries(mux)
 	cert, file := certificate(n.t)
 	n.ca = file
 	for _, port := range []string{"80", "443"} {
