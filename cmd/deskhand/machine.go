@@ -188,5 +188,5 @@ func (c computers) kept(ctx context.Context, d desktops, t deskhand.Task) (h hel
 		h, err = c.app.hold(ctx, desktopHoldCmd{Name: name, Size: t.Screen.String(), Scale: t.Scale, Sandbox: t.Sandbox, Logs: logs, Parked: !c.keep}, t)
 		return h, false, err
 	}
-	return h, same, err
+	return h, same, nil // an error would not have come here
 }
