@@ -61,9 +61,20 @@ type Action struct {
 	Count     int                   `json:"count,omitempty"`  // clicks (1 to 3), wheel clicks (1 to MaxScroll), repeats (1 to MaxRepeat); default 1
 	Direction Direction             `json:"direction,omitempty"`
 	Text      string                `json:"text,omitempty"`      // any Unicode text, valid UTF-8, no NUL
+	Into      []Place               `json:"into,omitempty"`      // of Type: only while a window of one of these has the focus, else Denied; default: wherever the focus is
+	Covered   bool                  `json:"covered,omitempty"`   // of Type with Into: pictures are black where the text was drawn
 	Keys      string                `json:"keys,omitempty"`      // X keysym names joined by "+", case-insensitive, with common aliases: "ctrl+s", "Page_Up", "+"
 	Modifiers string                `json:"modifiers,omitempty"` // like Keys, modifiers only: "ctrl+shift"
 	Duration  time.Duration         `json:"duration,omitempty"`  // up to MaxHold
+}
+
+// Place is the windows of a program, or those of them with a title.
+type Place struct {
+	// Program is the name of an installed program's file ("keepassxc"), or its
+	// absolute path. It is a fact about the process that has the window, not what
+	// the window says of itself.
+	Program string `json:"program"`
+	Title   string `json:"title,omitempty"` // what the title, which the program chooses, has to hold; default: anything
 }
 
 // InputError says how far a list of actions came before it failed. It wraps

@@ -33,7 +33,7 @@ type Desktop interface {
 	// that nothing happened. It returns after the X server (or equivalent) has
 	// processed the input. When it fails or ctx ends, every key and button that
 	// the list pressed (except by Press) is released. An *InputError says how far
-	// it came.
+	// it came. Denied: an action has Into, and none of its places has the focus.
 	Input(ctx context.Context, actions ...Action) error
 
 	// Cursor returns where the pointer is.
@@ -91,8 +91,9 @@ type Picture struct {
 type Window struct {
 	ID      uint32              `json:"id"`
 	Title   string              `json:"title"`   // hostile text
-	Class   string              `json:"class"`   // program's class, such as "Mousepad"
-	PID     int                 `json:"pid"`     // 0 when unknown
+	Class   string              `json:"class"`   // what the program says it is, such as "Mousepad"
+	PID     int                 `json:"pid"`     // as the program says; 0 when unknown
+	Program string              `json:"program"` // path of the installed program that has the window, as the kernel says; empty when it is none, or unknown
 	Bounds  deskhand.ScreenRect `json:"bounds"`  // with frame
 	Focused bool                `json:"focused"` // has the input focus
 }

@@ -2,6 +2,7 @@ package desktop
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ const (
 	DefaultQuiet  = 40 * time.Millisecond
 	DefaultLimit  = 2 * time.Second
 	maxClickCount = 3
+	maxPlaces     = 64   // of Into
+	maxPlace      = 1024 // bytes of a program and of a title
 )
 
 // fields is a set of the fields of an Action.
@@ -33,6 +36,8 @@ const (
 	keys
 	modifiers
 	duration
+	into
+	covered
 )
 
 // rule says which fields a kind of action must and may have.
@@ -49,7 +54,7 @@ func ruleOf(k Kind) (rule, bool) {
 		Release: {may: button},
 		Drag:    {must: from | point, may: button | modifiers},
 		Scroll:  {must: direction, may: point | count | modifiers, maxCount: MaxScroll},
-		Type:    {must: text},
+		Type:    {must: text, may: into | covered},
 		Key:     {must: keys, may: count, maxCount: MaxRepeat},
 		Hold:    {must: keys, may: duration},
 	}
@@ -92,7 +97,34 @@ func (a Action) Validate(size deskhand.Size) error {
 		plain("text", a.Text, MaxText),
 		plain("keys", a.Keys, maxKeys),
 		plain("modifiers", a.Modifiers, maxKeys),
+		a.validateInto(),
 	)
+}
+
+func (a Action) validateInto() error {
+	if a.Covered && len(a.Into) == 0 {
+		return invalid("Text can be covered only when it goes into a place.")
+	}
+	if len(a.Into) > maxPlaces {
+		return invalid("There are more than %d places.", maxPlaces)
+	}
+	for _, p := range a.Into {
+		if p.Program == "" {
+			return invalid("A place needs a program.")
+		}
+		if err := cmp.Or(plain("program", p.Program, maxPlace), plain("title", p.Title, maxPlace)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Fits reports whether a window with this title, of the program at this path, is
+// in one of places.
+func Fits(places []Place, path, title string) bool {
+	return path != "" && slices.ContainsFunc(places, func(p Place) bool {
+		return (p.Program == path || p.Program == filepath.Base(path)) && strings.Contains(title, p.Title)
+	})
 }
 
 // Fill returns a with defaults in place: the left button, a count of 1.
@@ -123,7 +155,7 @@ func (a Action) fields() fields {
 	for bit, set := range map[fields]bool{
 		point: a.Point != nil, from: a.From != nil, button: a.Button != "", count: a.Count != 0,
 		direction: a.Direction != "", text: a.Text != "", keys: a.Keys != "", modifiers: a.Modifiers != "",
-		duration: a.Duration != 0,
+		duration: a.Duration != 0, into: len(a.Into) > 0, covered: a.Covered,
 	} {
 		if set {
 			f |= bit
@@ -134,7 +166,7 @@ func (a Action) fields() fields {
 
 // name returns the name of the lowest field in f, with its article.
 func (f fields) name() string {
-	names := []string{"a point", "a start point", "a button", "a count", "a direction", "text", "keys", "modifiers", "a duration"}
+	names := []string{"a point", "a start point", "a button", "a count", "a direction", "text", "keys", "modifiers", "a duration", "places", "a cover"}
 	for i, name := range names {
 		if f&(1<<i) != 0 {
 			return name

@@ -108,6 +108,9 @@ func testInputRefused(t *testing.T, b Bench) {
 		{Kind: desktop.Scroll},
 		{Kind: desktop.Type, Text: "a\xff"},
 		{Kind: desktop.Type, Text: "a\x00"},
+		{Kind: desktop.Type, Text: "a", Covered: true},
+		{Kind: desktop.Type, Text: "a", Into: []desktop.Place{{Title: "any"}}},
+		{Kind: desktop.Key, Keys: "a", Into: []desktop.Place{{Program: "xterm"}}},
 		{Kind: desktop.Key, Keys: "no such key"},
 		{Kind: desktop.Key, Keys: "a", Count: desktop.MaxRepeat + 1},
 		{Kind: desktop.Hold, Keys: "a", Duration: desktop.MaxHold + 1},
@@ -127,6 +130,8 @@ func testInputRefused(t *testing.T, b Bench) {
 	if got, err := b.Desktop.Cursor(t.Context()); err != nil || got != *at(50, 50) {
 		t.Errorf("a list that was refused moved the pointer to %v, %v", got, err)
 	}
+	err := b.Desktop.Input(t.Context(), desktop.Action{Kind: desktop.Type, Text: "a", Into: []desktop.Place{{Program: "no-such-program"}}})
+	isCode(t, "into another program", err, deskhand.Denied)
 	b.input(t, desktop.Action{Kind: desktop.Key, Keys: "d"})
 	b.receives(t, "key d down", "key d up")
 }

@@ -73,6 +73,9 @@ func (d *Desktop) Input(ctx context.Context, actions ...desktop.Action) error {
 			err = fault.Err
 		}
 		if err == nil {
+			err = d.elsewhere(a)
+		}
+		if err == nil {
 			err = d.perform(ctx, a)
 		}
 		if err != nil {
@@ -80,6 +83,16 @@ func (d *Desktop) Input(ctx context.Context, actions ...desktop.Action) error {
 		}
 	}
 	return nil
+}
+
+// elsewhere reports as Denied that the focus is in none of the places of a.
+func (d *Desktop) elsewhere(a desktop.Action) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(a.Into) == 0 || slices.ContainsFunc(d.windows, func(w desktop.Window) bool { return w.Focused && desktop.Fits(a.Into, w.Program, w.Title) }) {
+		return nil
+	}
+	return deskhand.Errorf("", deskhand.Denied, "no window that the text may go into has the focus")
 }
 
 // acquire takes the lease and passes the gate.

@@ -17,6 +17,7 @@ type extension struct {
 type extensions struct {
 	xtest, xkb, xfixes, damage extension // without these Open fails
 	shm                        extension // without this pictures take the socket
+	res                        extension // without this no window is known to be a program's
 }
 
 // findExtensions asks for the extensions and says hello to each, which they
@@ -29,7 +30,7 @@ func findExtensions(ctx context.Context, c *xwire.Conn) (extensions, error) {
 		optional bool
 	}{
 		{"XTEST", &e.xtest, false}, {"XKEYBOARD", &e.xkb, false}, {"XFIXES", &e.xfixes, false},
-		{"DAMAGE", &e.damage, false}, {"MIT-SHM", &e.shm, true},
+		{"DAMAGE", &e.damage, false}, {"MIT-SHM", &e.shm, true}, {"X-Resource", &e.res, true},
 	}
 	var b xwire.Batch
 	replies := make([]*xwire.Reply, len(wanted))

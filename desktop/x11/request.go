@@ -23,6 +23,10 @@ const (
 	opGetSelectionOwner    = 23
 	opConvertSelection     = 24
 	opSendEvent            = 25
+	opGrabKeyboard         = 31
+	opUngrabKeyboard       = 32
+	opGrabServer           = 36
+	opUngrabServer         = 37
 	opQueryPointer         = 38
 	opTranslateCoordinates = 40
 	opGetInputFocus        = 43

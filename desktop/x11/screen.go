@@ -36,7 +36,8 @@ type eyes struct {
 	moved   uint64 // the frame at which the pointer changed last
 	at      deskhand.ScreenPoint
 	shape   cursorShape
-	gone    bool      // closed
+	gone    bool // closed
+	covers  []*cover
 	scratch sync.Pool // of *frame.Image, of any size
 }
 
@@ -168,7 +169,8 @@ func (d *Desktop) Screen(ctx context.Context, shot desktop.Shot) (desktop.Pictur
 		return desktop.Picture{}, failure(ctx, op, err)
 	}
 	defer giveBack()
-	if err := e.look(ctx); err != nil {
+	hidden, err := d.lookCovered(ctx)
+	if err != nil {
 		return desktop.Picture{}, failure(ctx, op, err)
 	}
 	pic := desktop.Picture{Size: shot.Size, Frame: e.frame}
@@ -177,11 +179,33 @@ func (d *Desktop) Screen(ctx context.Context, shot desktop.Shot) (desktop.Pictur
 		pic.Unchanged = true
 		return pic, nil
 	}
+	defer e.blacken(hidden)()
 	pic.Data, pic.MediaType, err = e.encode(shot)
 	if err != nil {
 		return desktop.Picture{}, failure(ctx, op, err)
 	}
 	return pic, nil
+}
+
+// lookCovered brings the frame up to date and returns the areas of it that must
+// not be shown. The caller has the turn of the eyes.
+func (d *Desktop) lookCovered(ctx context.Context) (hidden []deskhand.ScreenRect, err error) {
+	e := d.screen
+	if len(e.covers) == 0 {
+		return nil, e.look(ctx)
+	}
+	before, err := d.windows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.look(ctx); err != nil {
+		return nil, err
+	}
+	after, err := d.windows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.hidden(before, after), nil
 }
 
 // encode makes the picture from the current frame.

@@ -2,9 +2,12 @@ package x11
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/deskhand/deskhand"
+	"github.com/deskhand/deskhand/desktop"
 	"github.com/deskhand/deskhand/internal/keysym"
 	"github.com/deskhand/deskhand/internal/xwire"
 )
@@ -38,6 +41,9 @@ func readText(text string) ([]keysym.Sym, error) {
 // doType types the text in batches, each of which fits on the keys that the
 // layout has and the spare ones. A text that fits altogether is one batch.
 func (h *hands) doType(ctx context.Context, j *job) (typed int, err error) {
+	if len(j.Into) > 0 {
+		return h.typeInto(ctx, j)
+	}
 	paste := &paster{hands: h}
 	for rest := j.text; len(rest) > 0; rest = j.text[typed:] {
 		n, err := h.typeSome(ctx, paste, rest)
@@ -60,11 +66,11 @@ func (h *hands) typeSome(ctx context.Context, paste *paster, syms []keysym.Sym) 
 	}
 	syms = syms[:h.spares.fitting(kb, syms)]
 	if !h.spares.crowded(kb, syms) {
-		return h.typeBatch(ctx, kb, syms)
+		return h.typeBatch(ctx, kb, syms, nil)
 	}
 	// Keys with symbols that may not have been read yet must take others.
 	if syms[0] == keyReturn || syms[0] == keyTab {
-		return h.typeBatch(ctx, kb, syms[:1])
+		return h.typeBatch(ctx, kb, syms[:1], nil)
 	}
 	window, sure, err := h.answers(ctx)
 	if err != nil {
@@ -72,21 +78,23 @@ func (h *hands) typeSome(ctx context.Context, paste *paster, syms []keysym.Sym) 
 	}
 	if sure {
 		h.spares.read()
-		return h.typeBatch(ctx, kb, syms)
+		return h.typeBatch(ctx, kb, syms, nil)
 	}
 	if n, err := paste.some(ctx, window, syms); n > 0 || err != nil {
 		return n, err
 	}
-	return h.typeBatch(ctx, kb, syms) // which waits for quiet before it takes a key back
+	return h.typeBatch(ctx, kb, syms, nil) // which waits for quiet before it takes a key back
 }
 
-// typeBatch types symbols that can all be on the keyboard at once.
-func (h *hands) typeBatch(ctx context.Context, kb *keyboard, syms []keysym.Sym) (typed int, err error) {
+// typeBatch types symbols that can all be on the keyboard at once. Before each
+// part it looks whether a window of into has the focus, when there are any.
+func (h *hands) typeBatch(ctx context.Context, kb *keyboard, syms []keysym.Sym, into []desktop.Place) (typed int, err error) {
 	strokes, err := h.strokes(ctx, kb, syms)
 	if err != nil {
 		return 0, err
 	}
 	var first xwire.Batch
+	before := slices.Clone(h.held.keys)
 	undo := h.neutral(&first, kb, nil)
 	b := &first
 	w := &writer{hands: h, kb: kb, group: int(kb.state.lockedGroup)}
@@ -103,10 +111,14 @@ func (h *hands) typeBatch(ctx context.Context, kb *keyboard, syms []keysym.Sym) 
 		if err := h.stopped(ctx); err != nil {
 			return typed, err
 		}
-		if err := h.round(ctx, b); err != nil {
+		if err := h.roundInto(ctx, b, into); err != nil {
+			if deskhand.CodeOf(err) == deskhand.Denied {
+				h.held.keys = before // none of it was sent; a release would tell which keys
+			}
 			return typed, err
 		}
 		typed += n
+		before = slices.Clone(h.held.keys)
 		b = &xwire.Batch{}
 	}
 	return typed, nil

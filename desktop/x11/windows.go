@@ -8,6 +8,7 @@ import (
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/desktop"
+	"github.com/deskhand/deskhand/internal/procfs"
 	"github.com/deskhand/deskhand/internal/xwire"
 )
 
@@ -88,11 +89,11 @@ func (d *Desktop) topLevels(ctx context.Context) (ids []uint32, active uint32, e
 
 // windowQuery are the questions about one window.
 type windowQuery struct {
-	attrs, geometry, place, name, oldName, class, pid, frame, shadow, state *xwire.Reply
+	owner, attrs, geometry, place, name, oldName, class, pid, frame, shadow, state *xwire.Reply
 }
 
 func (d *Desktop) askWindow(b *xwire.Batch, id uint32) windowQuery {
-	return windowQuery{
+	q := windowQuery{
 		attrs:    b.Req(opGetWindowAttrs, 0).U32(id).Want(),
 		geometry: b.Req(opGetGeometry, 0).U32(id).Want(),
 		place:    b.Req(opTranslateCoordinates, 0).U32(id, d.conn.Setup.Root).U16(0, 0).Want(),
@@ -104,6 +105,10 @@ func (d *Desktop) askWindow(b *xwire.Batch, id uint32) windowQuery {
 		shadow:   askProperty(b, id, d.atoms["_GTK_FRAME_EXTENTS"], 4*frameExtent),
 		state:    askProperty(b, id, d.atoms["_NET_WM_STATE"], maxStates),
 	}
+	if d.ext.res.op != 0 {
+		q.owner = d.askOwner(b, id)
+	}
+	return q
 }
 
 // read collects the answers; ok is false for a window that is not to be seen,
@@ -127,6 +132,13 @@ func (q windowQuery) read(ctx context.Context, a atoms) (w desktop.Window, ok bo
 	w.Bounds = bounds(raw[1], raw[2], readProperty(raw[7]).numbers(), readProperty(raw[8]).numbers())
 	if w.Title = readProperty(raw[3]).text(a["UTF8_STRING"]); w.Title == "" {
 		w.Title = readProperty(raw[4]).text(a["UTF8_STRING"])
+	}
+	if q.owner != nil {
+		r, err := q.owner.Wait(ctx)
+		if err != nil {
+			return w, false, err
+		}
+		w.Program, _ = procfs.Program(readOwner(r))
 	}
 	w.Class = className(readProperty(raw[5]), a["UTF8_STRING"])
 	if pid := readProperty(raw[6]).number(); pid <= 1<<22 { // the kernel has no higher ones
