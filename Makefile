@@ -50,9 +50,9 @@ fuzz: ## run every fuzz target for TIME each (default 30s); seeds alone run in m
 		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(TIME) "$$package" </dev/null || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "make fuzz: failed:$$failed" >&2; exit 1; }; }
 
-attack: ## play the attacks on sandbox, folders, network and display, without each guard and with it, and print the table
+attack: ## play the attacks on sandbox, folders, network, display and secrets, without each guard and with it, and print the table
 	@scripts/setup test
-	@out=$$(mktemp); $(GO) test -count=1 -v -run '^TestAttack' ./sandbox/bwrap ./sandbox/folder ./sandbox/egress ./machine >$$out; status=$$?; \
+	@out=$$(mktemp); $(GO) test -count=1 -v -run '^TestAttack' ./sandbox/bwrap ./sandbox/folder ./sandbox/egress ./machine ./desktop/x11 ./cmd/deskhand >$$out; status=$$?; \
 	sed -n 's/.*attack\t//p; /MISSING/p; /^--- FAIL/p; /^FAIL/p' $$out; rm -f $$out; exit $$status
 
 crash: build ## kill deskhand at every event of a task on a real desktop, and its parts, and print what a page there counted

@@ -43,6 +43,11 @@ var allow = map[string]string{
 
 	"model/claude/claudetest": "model model/script", // stand-ins of providers, before the strict server
 
+	"secret":       "",                         // values, masks and where they may go: what is done with it is not its business
+	"secret/guard": "desktop model store tool", // stands before each of them, as one of them
+
+	"secret/keyring": "", // the person's own keyring, asked by name
+
 	"transcript": "", // reads events; the terminal, the page and later the server show what it folds
 
 	// The short way in for Go programs: it assembles what cmd assembles.
@@ -81,6 +86,7 @@ var owner = map[string]string{
 	"github.com/rogpeppe/go-internal":        "sandbox/folder", // compares texts; elsewhere in tests only
 	"github.com/hanwen/go-fuse":              "sandbox/folder", // folders that are written through
 	"golang.org/x/net":                       "sandbox/egress",
+	"github.com/godbus/dbus":                 "secret/keyring",
 	"golang.org/x/sys":                       "*", // the kernel's own words
 }
 

@@ -126,6 +126,11 @@ type ModelReplied struct {
 	// Cleared says what of the conversation the model was not shown any more.
 	Cleared []Cleared `json:"cleared,omitempty"`
 
+	// Secrets names the secrets of which the model wrote the value. It is masked
+	// here, so that the reply is not what was sent and is left out of the
+	// conversation.
+	Secrets []string `json:"secrets,omitempty"`
+
 	// Malformed has what the model wrote as the input of calls where that was
 	// not a JSON object, by call id. In Content their input is empty.
 	Malformed map[string]string `json:"malformed,omitempty"`

@@ -86,7 +86,8 @@ type Task struct {
 
 	Criteria []Criterion `json:"criteria,omitempty"` // what must be so at the end
 	Guard    Guard       `json:"guard,omitzero"`
-	Skills   []string    `json:"skills,omitempty"` // folders of the skills that System lists
+	Skills   []string    `json:"skills,omitempty"`  // folders of the skills that System lists
+	Secrets  []string    `json:"secrets,omitempty"` // kept from the model, as they were asked for: NAME, or NAME=PLACE where it may be filled in
 
 	Result  string  `json:"result,omitempty"` // the model's last words
 	Turns   int     `json:"turns"`

@@ -153,18 +153,29 @@ func (a *Agent) ask(ctx context.Context, st *State) (Outcome, error) {
 // What a stop reason means. One that is in none of these ends the task.
 var (
 	ends   = map[string]bool{"end_turn": true, "stop_sequence": true, "tool_use": true} // tool_use: when there are no calls
-	resend = map[string]bool{"pause_turn": true, "compaction": true}
+	resend = map[string]bool{"pause_turn": true, "compaction": true, takenOut: true}
 	faults = map[string]string{
 		"refusal":                       "The model refused to go on.",
 		"model_context_window_exceeded": "The conversation no longer fits into the model's context window.",
 	}
 )
 
+// takenOut stands for the stop reason of a reply that held the value of a secret:
+// it is not part of the conversation, and the model is told.
+const takenOut = "taken_out"
+
+// botchWords say why a task failed whose replies could not be used, by whether
+// they were taken out.
+var botchWords = map[bool]string{
+	true:  "The model wrote the value of a secret %d times in a row.",
+	false: "The model's calls could not be told apart %d times in a row.",
+}
+
 // act does what the reply's stop reason says.
 func (a *Agent) act(ctx context.Context, st *State) (Outcome, error) {
 	switch {
 	case st.botched > maxBotched:
-		return Outcome{Status: deskhand.Failed, Reason: fmt.Sprintf("The model's calls could not be told apart %d times in a row.", st.botched)}, nil
+		return Outcome{Status: deskhand.Failed, Reason: fmt.Sprintf(botchWords[st.stop == takenOut], st.botched)}, nil
 	case st.stop == "tool_use" && len(st.calls) > 0:
 		return a.answer(ctx, st)
 	case st.silent > maxSilent:

@@ -166,7 +166,11 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 	}
 	st.messages = st.Messages()
 	st.texts, st.sealed = st.texts[st.sealed:], 0
-	st.unusable = r.unusable(st.ids)
+	st.stop, st.unusable = d.StopReason, r.unusable(st.ids)
+	if len(d.Secrets) > 0 {
+		st.stop, st.unusable = takenOut, gaveAway
+		st.tell(removedFor(d.Secrets))
+	}
 	st.calls, st.checked = nil, nil
 	for _, c := range r.calls {
 		st.ids[c.ID] = true
@@ -176,11 +180,11 @@ func (st *State) replied(e deskhand.Event, d deskhand.ModelReplied) error {
 		st.calls = append(st.calls, call{Call: c})
 	}
 	// An empty message would be refused, and so would one whose calls cannot be
-	// answered one by one. Leaving it out edits nothing that was sent.
+	// answered one by one, or whose bytes were changed. Leaving it out edits nothing that was sent.
 	if !r.empty && st.unusable == "" {
 		st.messages = append(st.messages, model.Message{Role: model.Assistant, Raw: d.Content})
 	}
-	st.stop, st.Result, st.cleared = d.StopReason, r.text, 0
+	st.Result, st.cleared = r.text, 0
 	for _, c := range d.Cleared {
 		if c.What == deskhand.ClearedResults {
 			st.cleared = c.Count

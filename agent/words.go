@@ -23,6 +23,7 @@ const (
 	notAsked    = "Not executed: the reply did not end in a request to run calls."
 	noID        = "Not executed: a call in this reply has no id, so that the calls cannot be told apart. None of them ran. Send them again."
 	sameID      = "Not executed: two calls have the same id, so that they cannot be told apart. No call of this reply ran. Send them again, each with an id of its own."
+	gaveAway    = "Not executed: your reply held the value of a secret. No call of it ran."
 	badInput    = "Error: the input of this call is not a JSON object. Nothing was executed."
 	badJSON     = "Error: the input of this call is not valid JSON. Nothing was executed. It was: "
 	otherFault  = "Not executed: another call to this toolset in this turn was malformed."
@@ -34,6 +35,7 @@ const (
 	drift = "Not executed: the user allowed this call, but what it acts on has changed since. Look at what is there now before going on."
 	late  = "Not executed: the user's answer came too late. Look at the current state, and ask again if it is still needed."
 
+	removed  = "Your last reply held the value of a secret (%s). It was taken out of the conversation, and none of its calls ran. Never write that value: where it is needed, write %s in its place."
 	goOn     = "You have not said anything. Go on with the task, or say in a few words what the result is."
 	goOnCut  = "Your reply was cut off at its limit of tokens. Go on from there, in shorter steps."
 	goOnIdle = "Go on with the task."
@@ -60,6 +62,15 @@ func denied(c deskhand.Call, v deskhand.Verdict, d *deskhand.Decision) string {
 		s += " " + v.Reason
 	}
 	return s
+}
+
+// removedFor tells of a reply that was taken out because of these secrets.
+func removedFor(secrets []string) string {
+	var refs []string
+	for _, name := range secrets {
+		refs = append(refs, "{{secret:"+name+"}}")
+	}
+	return fmt.Sprintf(removed, strings.Join(secrets, ", "), strings.Join(refs, " or "))
 }
 
 func notFound(c deskhand.Call) string {

@@ -91,6 +91,9 @@ type Config struct {
 	// More makes further tools for a computer that is up; those that can be
 	// closed are closed with it. Default: none.
 	More func(inside sandbox.Sandbox) ([]tool.Tool, error)
+	// Guard returns what stands before a tool, and is called for each. An
+	// Observer stays one, and what can be closed too. Default: nothing does.
+	Guard func(tool.Tool) tool.Tool
 
 	Log *slog.Logger // default: nothing is logged
 }
@@ -346,6 +349,11 @@ func tools(d desktop.Desktop, sb sandbox.Sandbox, c Config) (*tool.Set, error) {
 			return nil, err
 		}
 		all = append(all, more...)
+	}
+	if c.Guard != nil {
+		for i, t := range all {
+			all[i] = c.Guard(t)
+		}
 	}
 	set, err := tool.NewSet(all...)
 	if err != nil {

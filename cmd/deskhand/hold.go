@@ -25,6 +25,7 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/sandbox/egress"
 	"github.com/deskhand/deskhand/sandbox/remote"
+	"github.com/deskhand/deskhand/secret"
 )
 
 // readyFD is where a holding process reports, once, that its desktop is up or
@@ -124,11 +125,11 @@ func inMemory(v any) (*os.File, error) {
 	return f, nil
 }
 
-// withoutKeys returns an environment without what gives access to a model: a
-// desktop needs none of it.
+// withoutKeys returns an environment without secrets and without what gives
+// access to a model: a desktop needs none of it.
 func withoutKeys(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
-		return slices.ContainsFunc([]string{"ANTHROPIC_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_"}, func(of string) bool { return strings.HasPrefix(v, of) })
+		return slices.ContainsFunc([]string{"ANTHROPIC_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_", secret.EnvPrefix}, func(of string) bool { return strings.HasPrefix(v, of) })
 	})
 }
 

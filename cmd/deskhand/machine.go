@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +17,9 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox/egress"
+	"github.com/deskhand/deskhand/secret"
+	"github.com/deskhand/deskhand/secret/guard"
+	"github.com/deskhand/deskhand/tool"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
@@ -34,13 +38,15 @@ type computers struct {
 	keep   bool
 	parks  bool // the desktop outlives this process while its task waits
 	skills []skill.Skill
+
+	secrets *secret.Set
 }
 
 func (a *app) computers(p plan) engine.Computers {
 	if p.task.Sandbox == string(machine.None) {
 		loudly(a.stderr)
 	}
-	return computers{a, p.info, p.keep, p.parks, p.skills}
+	return computers{a, p.info, p.keep, p.parks, p.skills, p.secrets}
 }
 
 // loudly warns of a desktop without walls.
@@ -50,12 +56,16 @@ func loudly(w io.Writer) {
 
 // Up implements engine.Computers.
 func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, error) {
+	if !slices.Equal(t.Secrets, c.secrets.Wanted()) {
+		return nil, deskhand.Errorf("", deskhand.Unavailable, "the secrets of task %s are not loaded", t.ID)
+	}
 	cfg := machine.Config{
 		Driver: machine.Driver(t.Sandbox), Screen: t.Screen, Scale: t.Scale, Environ: withoutKeys(os.Environ()),
-		Computer: computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info)},
+		Computer: computer.Config{Version: t.Toolset, Model: model.Screenshot(t.Screen, c.info), Typing: typing(c.secrets)},
 		Bash:     bash.Config{Version: c.info.Bash},
 		Editor:   editor.Config{Version: c.info.Editor},
 		More:     c.more(t),
+		Guard:    func(t tool.Tool) tool.Tool { return guard.Tool(t, c.secrets) },
 	}
 	if len(t.Allow) > 0 {
 		rules, err := c.app.rules(t)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/deskhand/deskhand/model/claude"
 	"github.com/deskhand/deskhand/model/script"
 	"github.com/deskhand/deskhand/policy"
+	"github.com/deskhand/deskhand/secret"
 	"github.com/deskhand/deskhand/tool/bash"
 	"github.com/deskhand/deskhand/tool/computer"
 	"github.com/deskhand/deskhand/tool/editor"
@@ -27,17 +29,19 @@ import (
 // plan is a run that was checked as far as that is possible before anything
 // starts: every file was read, every flag means something.
 type plan struct {
-	task   deskhand.Task
-	models model.Catalogue
-	info   model.Info
-	script *scriptFile   // plays instead of a model; nil: the API
-	api    claude.Config // where to ask, when there is no script
-	keep   bool
-	parks  bool // nobody can be asked here: the desktop outlives this process while its task waits
-	skills []skill.Skill
-	demo   bool // the task is the demonstration, which has criteria of its own
+	task    deskhand.Task
+	models  model.Catalogue
+	info    model.Info
+	script  *scriptFile   // plays instead of a model; nil: the API
+	api     claude.Config // where to ask, when there is no script
+	keep    bool
+	parks   bool // nobody can be asked here: the desktop outlives this process while its task waits
+	skills  []skill.Skill
+	secrets *secret.Set
+	demo    bool // the task is the demonstration, which has criteria of its own
 
 	noModel error // why nothing can answer; nil: it can
+	blind   error // why the task's secrets are not known here, so that nothing can be searched for them; nil: they are
 }
 
 // scriptFile is a script by name and content.
@@ -62,7 +66,7 @@ var (
 
 const maxScale = 3
 
-func (c *runCmd) plan(a *app) (plan, error) {
+func (c *runCmd) plan(ctx context.Context, a *app) (plan, error) {
 	_, unusable := a.hooks()
 	if errs := slices.DeleteFunc(append(c.unsupported(), unusable), func(err error) bool { return err == nil }); len(errs) > 0 {
 		return plan{}, errs[0] // a person mends one thing at a time
@@ -83,7 +87,7 @@ func (c *runCmd) plan(a *app) (plan, error) {
 	if p.task.System, err = systemText(c.System); err != nil {
 		return plan{}, err
 	}
-	if err := errors.Join(c.network(a, &p), c.folders(a, &p)); err != nil {
+	if err := errors.Join(c.network(a, &p), c.folders(a, &p), c.secrets(ctx, a, &p)); err != nil {
 		return plan{}, firstOf(err)
 	}
 	if err := c.readSkills(a, &p); err != nil {
@@ -127,7 +131,7 @@ func (c *runCmd) unsupported() []error {
 		name string
 	}{
 		{c.Display != "", "--display"},
-		{c.MCPConfig != "", "--mcp-config"}, {len(c.Secret) > 0, "--secret"}, {c.Sandbox == "oci", "--sandbox oci"},
+		{c.MCPConfig != "", "--mcp-config"}, {c.Sandbox == "oci", "--sandbox oci"},
 	} {
 		if f.used {
 			errs = append(errs, notYet(f.name))

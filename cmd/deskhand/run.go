@@ -40,7 +40,7 @@ type runCmd struct {
 	Memory      string         `placeholder:"DIR" help:"Directory of this machine in which the model keeps notes from task to task (default: no memory)."`
 	Skill       []string       `sep:"none" placeholder:"DIR" help:"Folder of a skill (SKILL.md) that the model may read; may be given more than once. Those in the state directory's skills are always there."`
 	MCPConfig   string         `name:"mcp-config" placeholder:"FILE" help:"Connectors (not yet)."`
-	Secret      []string       `sep:"none" placeholder:"NAME" help:"A secret the desktop may use (not yet)."`
+	Secret      []string       `sep:"none" placeholder:"NAME[=PLACE]" help:"A secret that the model must not see, and where it may be typed for it (window:PROGRAM); from the keyring, secrets.json in the state directory or DESKHAND_SECRET_NAME; repeatable (see docs/secrets.md)."`
 	Output      string         `default:"text" enum:"text,json,stream-json" placeholder:"FORM" help:"text, json (one object at the end) or stream-json (one event per line)."`
 	Keep        bool           `help:"Keep the desktop up after the end; see deskhand desktop."`
 	Demo        bool           `help:"Without an API key, play the built-in demonstration instead of failing."`
@@ -48,12 +48,16 @@ type runCmd struct {
 
 // Run runs one task and watches it until it is driven no further.
 func (c *runCmd) Run(ctx context.Context, a *app) error {
-	p, err := c.plan(a)
+	p, err := c.plan(ctx, a)
 	if err != nil {
 		return err
 	}
 	p.parks = c.Output != "text" || !isTerminal(a.stdin) || !isTerminal(a.stdout)
-	s, err := newSession(ctx, a, p, nil)
+	st, err := a.openMasked(ctx, p)
+	if err != nil {
+		return err
+	}
+	s, err := newSession(ctx, a, p, st)
 	if err != nil {
 		return err
 	}

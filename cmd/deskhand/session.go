@@ -12,6 +12,7 @@ import (
 	"github.com/deskhand/deskhand/engine/local"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/model/claude"
+	"github.com/deskhand/deskhand/secret/guard"
 	"github.com/deskhand/deskhand/store"
 	"github.com/deskhand/deskhand/store/sqlite"
 )
@@ -39,6 +40,7 @@ func newSession(ctx context.Context, a *app, p plan, st store.Store) (*session, 
 		if m, err = openModel(ctx, a, p); err != nil {
 			return nil, err
 		}
+		m = guard.Model(m, p.secrets)
 	}
 	if s.store == nil {
 		if s.store, err = a.openStore(ctx); err != nil {

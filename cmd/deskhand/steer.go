@@ -15,6 +15,7 @@ import (
 	"github.com/deskhand/deskhand/agent"
 	"github.com/deskhand/deskhand/demo"
 	"github.com/deskhand/deskhand/model"
+	"github.com/deskhand/deskhand/secret/guard"
 	"github.com/deskhand/deskhand/store"
 	"github.com/deskhand/deskhand/tool/skill"
 )
@@ -53,7 +54,11 @@ func (a *app) steering(ctx context.Context, id, by string, keep bool) (*session,
 	default:
 		p.noModel = deskhand.Errorf("", deskhand.Unauthenticated, "there is no key to go on with task %s: set ANTHROPIC_API_KEY, or what its provider needs", task.ID)
 	}
-	s, err := newSession(ctx, a, p, st)
+	if p.secrets, err = a.secrets(ctx, task.Secrets); err != nil {
+		p.noModel = err // it can be stopped, but not gone on with
+		p.blind = usage("task %s keeps secrets that are not known here, so what you say cannot be searched for them: say it where the task runs, or give them here as well (%s)", task.ID, err)
+	}
+	s, err := newSession(ctx, a, p, guard.Store(st, p.secrets))
 	return s, task, err
 }
 
@@ -152,6 +157,9 @@ func (c *taskMessageCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if s.plan.blind != nil {
+		return s.plan.blind
+	}
 	if t.Status == deskhand.Done && s.plan.noModel != nil {
 		return s.plan.noModel
 	}
@@ -177,6 +185,9 @@ func (c *taskAnswerCmd) Run(ctx context.Context, a *app) error {
 	s, t, err := a.steering(ctx, c.ID, c.Model, c.Keep)
 	if err != nil {
 		return err
+	}
+	if s.plan.blind != nil && (c.Comment != "" || c.Plan != "") {
+		return s.plan.blind
 	}
 	q, err := openQuestion(ctx, s.store, t.ID)
 	if err != nil {
@@ -301,7 +312,12 @@ func (c *taskStopCmd) stop(ctx context.Context, a *app, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.engine.Stop(ctx, t.ID, c.Reason); err != nil {
+	reason := c.Reason
+	if reason != "" && s.plan.blind != nil {
+		reason = ""
+		a.say("deskhand: the reason is not recorded: task %s keeps secrets that are not known here", t.ID)
+	}
+	if err := s.engine.Stop(ctx, t.ID, reason); err != nil {
 		return err
 	}
 	if t, err = s.store.Get(ctx, string(t.ID)); err != nil {

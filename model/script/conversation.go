@@ -250,7 +250,7 @@ func (c *conversation) perform(s *Server, r *request) (*performance, error) {
 	p.answer = answer{id: fmt.Sprintf("msg_%s_%04d", c.id, s.requests), model: r.Model, blocks: blocks, stop: stop, summary: summary, applied: r.report()}
 	p.answer.usage = s.cache.count(r, p.answer, s.now())
 	if p.fault == nil {
-		return p, c.remember(r, p.answer, at)
+		return p, c.remember(r, p.answer, at, st.leftOut)
 	}
 	return p, nil
 }
@@ -271,15 +271,16 @@ func answerable(reply []*content) bool {
 	return true
 }
 
-// remember notes a reply, so that its echo can be compared.
-func (c *conversation) remember(r *request, a answer, at position) error {
+// remember notes a reply, so that its echo can be compared. One that is left out
+// has none.
+func (c *conversation) remember(r *request, a answer, at position, leftOut bool) error {
 	c.open = false
 	c.given = max(c.given, at.step+1)
 	content, err := readBlocks(a.contentJSON())
 	if err != nil {
 		return errors.New("script: the reply cannot be read back")
 	}
-	if len(content) == 0 || !answerable(content) {
+	if leftOut || len(content) == 0 || !answerable(content) {
 		c.open = true
 		c.empty[at.step] = len(c.history)
 		return nil

@@ -26,6 +26,7 @@
 //	-- error TYPE --           an error event in the stream
 //	-- wait DURATION --        a delay before the reply
 //	-- stop_reason NAME --     of the next reply
+//	-- left_out --             the client is expected to leave the next reply out of the history
 //
 // In the JSON of a call, "@color #RRGGBB", "@x …", "@y …" and "@region …" stand
 // for a place on the newest screenshot: the largest area of that colour, or

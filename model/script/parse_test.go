@@ -74,7 +74,7 @@ func TestMalformedScripts(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ src, want string }{
 		{"", `a.txtar:1: the script has no reply; write a section such as "-- model --".`},
-		{"Words.\n-- modle --\nhi\n", `a.txtar:2: there is no section "modle"; the sections are aside, cut, error, expect, model, options, raw, status, stop_reason, wait, when.`},
+		{"Words.\n-- modle --\nhi\n", `a.txtar:2: there is no section "modle"; the sections are aside, cut, error, expect, left_out, model, options, raw, status, stop_reason, wait, when.`},
 		{"-- model now --\nhi\n", `a.txtar:1: a reply's section takes no arguments, not "now".`},
 		{"-- model --\nhi\nleft_click {\"coordinate\": [1, 2}\n", `a.txtar:3: the input of left_click is not a JSON object: invalid character`},
 		{"-- model --\nleft_click {\"coordinate\": [1,\n", `a.txtar:2: the input of left_click is not a JSON object: unexpected EOF.`},

@@ -31,6 +31,7 @@ type step struct {
 	whens   []condition
 	wait    time.Duration
 	stop    string  // stop_reason; empty works it out
+	leftOut bool    // the reply is expected not to stand in the history
 	blocks  []block // the reply; nil when the script ends in faults
 	whole   bool    // there is a reply, perhaps an empty one
 }

@@ -35,6 +35,7 @@ func (p *parser) section(line int, name, text string) error {
 		"error":       p.errorEvent,
 		"wait":        p.wait,
 		"stop_reason": p.stopReason,
+		"left_out":    p.leftOut,
 	}
 	handle, ok := handlers[words[0]]
 	if !ok {
@@ -174,6 +175,14 @@ func (p *parser) stopReason(s section) error {
 	}
 	p.step.stop = s.args[0]
 	return p.bare(s, "stop_reason")
+}
+
+func (p *parser) leftOut(s section) error {
+	if len(s.args) > 0 {
+		return p.errorf(s.line, "a left_out section takes no arguments")
+	}
+	p.step.leftOut = true
+	return p.bare(s, "left_out")
 }
 
 func (p *parser) when(s section) error {

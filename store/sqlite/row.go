@@ -28,6 +28,7 @@ type taskRow struct {
 	Tools      string         `json:"tools,omitempty"`
 	Folders    []folderRow    `json:"folders,omitempty"`
 	Unlock     []string       `json:"unlock,omitempty"`
+	Secrets    []string       `json:"secrets,omitempty"`
 	MaxTurns   int            `json:"max_turns,omitempty"`
 	MaxTimeNS  int64          `json:"max_time_ns,omitempty"`
 	MaxTokens  int64          `json:"max_tokens,omitempty"`
@@ -86,7 +87,7 @@ func rowOf(t deskhand.Task) taskRow {
 		Folders: converted(t.Folders, func(f deskhand.Folder) folderRow { return folderRow{f.Path, string(f.Mode)} }), Unlock: t.Unlock,
 		MaxTurns: t.Budget.MaxTurns, MaxTimeNS: int64(t.Budget.MaxTime), MaxTokens: t.Budget.MaxTokens, MaxCostUSD: t.Budget.MaxCostUSD,
 		Criteria: converted(t.Criteria, func(c deskhand.Criterion) criterionRow { return criterionRow(c) }),
-		Guard:    guardRow(t.Guard), Skills: t.Skills, Finding: string(t.Finding),
+		Guard:    guardRow(t.Guard), Skills: t.Skills, Secrets: t.Secrets, Finding: string(t.Finding),
 		Result: t.Result, Turns: t.Turns, Calls: t.Calls, Usage: usageRow(t.Usage), CostUSD: t.CostUSD,
 	}
 }
@@ -101,7 +102,7 @@ func (r taskRow) task(id deskhand.TaskID) deskhand.Task {
 		}), Unlock: r.Unlock,
 		Budget:   deskhand.Budget{MaxTurns: r.MaxTurns, MaxTime: time.Duration(r.MaxTimeNS), MaxTokens: r.MaxTokens, MaxCostUSD: r.MaxCostUSD},
 		Criteria: converted(r.Criteria, func(c criterionRow) deskhand.Criterion { return deskhand.Criterion(c) }),
-		Guard:    deskhand.Guard(r.Guard), Skills: r.Skills, Finding: deskhand.Finding(r.Finding),
+		Guard:    deskhand.Guard(r.Guard), Skills: r.Skills, Secrets: r.Secrets, Finding: deskhand.Finding(r.Finding),
 		Result: r.Result, Turns: r.Turns, Calls: r.Calls, Usage: deskhand.Usage(r.Usage), CostUSD: r.CostUSD,
 	}
 }

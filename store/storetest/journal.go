@@ -119,7 +119,7 @@ func glance(t *testing.T, f *fixture) {
 	id := deskhand.NewTaskID()
 	want := deskhand.Task{
 		ID: id, Text: "a<b", Model: "m", Toolset: "t", Screen: deskhand.Size{W: 1280, H: 800}, Effort: "low", System: "s",
-		Permission: "trust", Sandbox: "bwrap", Scale: 2, Memory: "/m", Tools: "/t", Folders: []deskhand.Folder{{Path: "/f", Mode: deskhand.ReadOnly}}, Unlock: []string{".bashrc"}, Budget: deskhand.Budget{MaxTurns: 7, MaxTime: time.Minute + 1, MaxTokens: 9, MaxCostUSD: 1.5},
+		Permission: "trust", Sandbox: "bwrap", Scale: 2, Memory: "/m", Tools: "/t", Folders: []deskhand.Folder{{Path: "/f", Mode: deskhand.ReadOnly}}, Unlock: []string{".bashrc"}, Secrets: []string{"github"}, Budget: deskhand.Budget{MaxTurns: 7, MaxTime: time.Minute + 1, MaxTokens: 9, MaxCostUSD: 1.5},
 		Criteria: []deskhand.Criterion{{Kind: "file", Want: "/a"}}, Guard: deskhand.Guard{Identical: 1, Cycles: 2, Clicks: 3, Idle: 4, Rechecks: 5},
 		Skills: []string{"/s"},
 	}

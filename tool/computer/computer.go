@@ -34,7 +34,10 @@ type Config struct {
 	Disabled   []string       // members withheld; default none
 	Format     desktop.Format // of pictures; default desktop.Auto
 	Quality    int            // of JPEG, 1 to 100; default the driver's
-	Settle     desktop.Wait   // after an action and before a picture; default First 40ms, Quiet 40ms, Limit 1.5s
+	// Typing returns how a text is typed, when not as it is: with secrets in the
+	// place of references. Its errors are told to the model. Default: as it is.
+	Typing func(text string) ([]desktop.Action, error)
+	Settle desktop.Wait // after an action and before a picture; default First 40ms, Quiet 40ms, Limit 1.5s
 }
 
 func (c Config) withDefaults() Config {
@@ -128,17 +131,20 @@ func (c *Computer) perform(ctx context.Context, m member, a args) (deskhand.Resu
 	if err != nil {
 		return deskhand.Result{}, err
 	}
-	return c.apply(ctx, input, a.fill(act.done))
+	if m.action == typeText && c.config.Typing != nil {
+		return c.typeParts(ctx, a)
+	}
+	return c.apply(ctx, a.fill(act.done), input)
 }
 
 // apply has the desktop perform input and waits for what comes of it. Whether
 // something was drawn since the last input is told to the runtime, so that what
 // comes late counts too; that nothing was, only of clicks and drags: typing may
 // rightly show nothing.
-func (c *Computer) apply(ctx context.Context, input desktop.Action, done string) (deskhand.Result, error) {
+func (c *Computer) apply(ctx context.Context, done string, input ...desktop.Action) (deskhand.Result, error) {
 	wait := c.config.Settle
 	wait.Since = c.since
-	if err := c.desktop.Input(ctx, input); err != nil {
+	if err := c.desktop.Input(ctx, input...); err != nil {
 		return deskhand.Result{}, err
 	}
 	s := c.settle(ctx, wait)
@@ -148,7 +154,7 @@ func (c *Computer) apply(ctx context.Context, input desktop.Action, done string)
 	case wait.Since == 0 || s.Frame == 0: // it cannot be told
 	case s.Changed:
 		r.Effect = deskhand.EffectSome
-	case input.Kind == desktop.Click || input.Kind == desktop.Drag:
+	case input[0].Kind == desktop.Click || input[0].Kind == desktop.Drag:
 		r.Effect = deskhand.EffectNone
 	}
 	return r, nil

@@ -33,6 +33,8 @@ func explain(ctx context.Context, act action, a args, err error) (deskhand.Resul
 func reason(act action, a args, err error) string {
 	code, text := deskhand.CodeOf(err), fmt.Sprintf(actionFailed, actions[act].verb)
 	switch {
+	case act == typeText && (code == deskhand.Denied || code == deskhand.NotFound): // of Config.Typing
+		return "Error: " + tool.Reason(err)
 	case code == deskhand.Invalid:
 		return refused(act, a, tool.Reason(err))
 	case act == screenshot || act == zoom:

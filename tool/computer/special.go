@@ -131,7 +131,7 @@ func dragFromPointer(ctx context.Context, c *Computer, a args) (deskhand.Result,
 		return deskhand.Result{}, err
 	}
 	input.From = &at
-	return c.apply(ctx, input, "Dragged.")
+	return c.apply(ctx, "Dragged.", input)
 }
 
 // pause waits as long as the model asked for: the pause is the action.
