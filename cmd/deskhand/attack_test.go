@@ -203,7 +203,7 @@ func TestAttackWalls(t *testing.T) {
 			command := strings.ReplaceAll(command, "HOME", v.home)
 			v.serve(call(command + "; echo looked $((1+1)) times"))
 			off := v.unwalled(command)
-			v.deskhand(v.environ, "run", "--size", "640x480", "look for it")
+			v.deskhand(v.environ, "run", "--permission", "trust", "--size", "640x480", "look for it")
 			if !bytes.Contains(v.model.heard.Bytes(), []byte(`looked 2 times`)) {
 				t.Fatalf("the command did not run: %s", v.terminal.heard.String())
 			}
@@ -242,7 +242,7 @@ func TestAttackRecords(t *testing.T) {
 			play := func(flags ...string) int {
 				v := newVictim(t)
 				v.serve(a.replies)
-				v.deskhand(v.environ, slices.Concat([]string{"run", "--size", "640x480"}, flags, []string{a.text})...)
+				v.deskhand(v.environ, slices.Concat([]string{"run", "--permission", "trust", "--size", "640x480"}, flags, []string{a.text})...)
 				if a.after != nil {
 					a.after(v)
 				}

@@ -3,6 +3,7 @@ package computer
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/desktop"
@@ -41,13 +42,12 @@ func (c *Computer) typeParts(ctx context.Context, a args) (deskhand.Result, erro
 // secretReason words why a text with a secret was not typed, in words that
 // depend on nothing of it.
 func secretReason(err error) string {
-	text := displayGone
+	text := fmt.Sprintf(actionFailed, actions[typeText].verb)
 	switch deskhand.CodeOf(err) {
 	case deskhand.Denied:
 		text = elsewhere
 	case deskhand.Unavailable:
-	default:
-		text = "Error: Failed to perform type action. The application may be unresponsive."
+		return displayGone
 	}
 	var e *desktop.InputError
 	if errors.As(err, &e) && e.Action == 0 && e.Typed == 0 {

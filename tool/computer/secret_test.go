@@ -47,7 +47,7 @@ func TestTypesSecrets(t *testing.T) {
 			&fake.Fault{Action: 1, Typed: 3, Err: deskhand.Errorf("", deskhand.Denied, "no %s", canary)}},
 		{"/usr/bin/xterm", "aREFb", "a", "Error: Failed to perform type action. The application may be unresponsive. A part of the text may have been typed.",
 			&fake.Fault{Action: 1, Err: deskhand.Errorf("", deskhand.Invalid, "control character in %s", canary)}},
-		{"/usr/bin/xterm", "aREFb", "", "Error: The display is unavailable. Nothing can be seen or done on it until it is back. Nothing of it was typed.",
+		{"/usr/bin/xterm", "aREFb", "", "Error: The display is unavailable. Whether this action took effect is unknown. Nothing can be seen or done until the display is back.",
 			&fake.Fault{Err: deskhand.Errorf("", deskhand.Unavailable, "gone with %s", canary)}},
 	} {
 		d.SetWindows(desktop.Window{Program: "/usr/bin/xterm"}, desktop.Window{Focused: true, Program: c.program})
