@@ -16,13 +16,13 @@ var words = strings.Fields(`
 	left left_click left_click_drag left_mouse_down left_mouse_up limit malformed max_cost_usd max_time_ns max_tokens max_turns
 	media_type memory message middle_click model model.consulted model.delta model.failed model.replied
 	model_context_window_exceeded mouse_move moved network network.judged not_verified note observed outcome
-	outcome.checked output_tokens pause_turn permission picture policy prev programs private provider queued reason redacted_thinking
+	outcome.checked output_tokens pause_turn permission picture policy prev programs pinned private provider queued reason redacted_thinking
 	refusal refused region rechecks repeat reply reshapes request_id result retry_ms review rewrite right_click rule running
 	sandbox scale screen screenshot scroll scroll_amount scroll_direction secret secrets signature skill skills spent start_coordinate started status
 	stop_reason stop_sequence stopped str_replace str_replace_based_edit_tool stuck.noticed success system target task task.created task.status text
 	text_editor_20250728 thinking time to_model tokens too_large tool tool_result tool_results tool_use tool_use_id tool_version toolset
 	toolset_name tools triple_click turn turn.started turns type undone unlock unlocked updated usage user verdict verified view wait
-	waiting watch window zoom
+	waiting watch window written zoom
 	cache_read_input_tokens cache_creation_input_tokens cache_creation_1h_input_tokens
 	unavailable conflict canceled internal not_found denied unauthenticated over_limit`)
 

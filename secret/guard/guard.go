@@ -98,7 +98,7 @@ func (m masked) mask(e deskhand.Event) (deskhand.Event, error) {
 // and of the API, and what a task was set up with (see Fits).
 var fixed = map[string]bool{
 	"id": true, "call_id": true, "request_id": true, "tool_use_id": true, "type": true, "signature": true, "data": true,
-	"nonce": true, "state": true, "scope": true, "always": true, // of questions and answers
+	"nonce": true, "pinned": true, "state": true, "scope": true, "always": true, // of questions and answers
 	"status": true, "from": true, "to": true, "stop_reason": true, "outcome": true, "rule": true, "code": true, "for": true,
 	"bound": true, "watch": true, "step": true, "finding": true, "kind": true, "what": true, "effect": true,
 	"hash": true, "media_type": true, "created": true, "updated": true, "at": true,
