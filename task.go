@@ -80,6 +80,7 @@ type Task struct {
 	Allow      []string  `json:"allow,omitempty"`  // hosts that the desktop may reach; none: no network
 	Memory     string    `json:"memory,omitempty"` // host directory of the memory tool; "" is none
 	Tools      string    `json:"tools,omitempty"`  // host file of further tools, besides the state directory's; "" is none
+	Forget     bool      `json:"forget,omitempty"` // nothing of it is kept once it has ended
 	Folders    []Folder  `json:"folders,omitempty"`
 	Unlock     []string  `json:"unlock,omitempty"` // protected names that may be written in Folders
 	Budget     Budget    `json:"budget"`

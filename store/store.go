@@ -53,6 +53,10 @@ type Blobs interface {
 	PutBlob(ctx context.Context, data []byte) (deskhand.Hash, error)
 	// Blob returns the bytes, checked against hash. NotFound, Conflict (the file is damaged).
 	Blob(ctx context.Context, hash deskhand.Hash) ([]byte, error)
+	// DropBlobs deletes the blobs that only this task names and returns how many
+	// there were. Its events stay, and name what is not there any more.
+	// NotFound, Conflict (somebody holds its lease).
+	DropBlobs(ctx context.Context, task deskhand.TaskID) (int, error)
 }
 
 // Store is everything a driver provides.

@@ -17,6 +17,7 @@ import (
 	"github.com/deskhand/deskhand/machine"
 	"github.com/deskhand/deskhand/model"
 	"github.com/deskhand/deskhand/sandbox/egress"
+	"github.com/deskhand/deskhand/sandbox/folder"
 	"github.com/deskhand/deskhand/secret"
 	"github.com/deskhand/deskhand/secret/guard"
 	"github.com/deskhand/deskhand/tool"
@@ -78,7 +79,7 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 		return kept, err
 	}
 	var err error
-	if cfg.Logs, err = c.app.logs(t.ID); err != nil {
+	if cfg.Logs, cfg.Dir, err = c.app.places(t.ID); err != nil {
 		return nil, err
 	}
 	s, err := c.app.upSharing(ctx, t, cfg)
@@ -134,6 +135,33 @@ func (a *app) abandon(id deskhand.TaskID) {
 	if h, err := d.get(desktopOf(id)); err == nil && h.Parked {
 		_ = unix.Kill(h.PID, unix.SIGKILL) // and everything on it dies with it
 	}
+}
+
+// places makes the directories of a computer that is about to come up. The home
+// of one that was killed is removed: a new desktop begins with an empty one.
+func (a *app) places(id deskhand.TaskID) (logs, computer string, err error) {
+	if computer, err = a.computer(id); err != nil {
+		return "", "", err
+	}
+	if err := folder.Remove(computer); err != nil {
+		return "", "", deskhand.Errorf("", deskhand.Unavailable, "the home of the task's last desktop, %s, cannot be removed (%s)", computer, cause(err))
+	}
+	if logs, err = a.logs(id); err != nil {
+		return "", "", err
+	}
+	for _, dir := range []string{logs, computer} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", "", deskhand.Errorf("", deskhand.Unavailable, "%s cannot be made (%s): point DESKHAND_HOME at a directory of your own", dir, cause(err))
+		}
+	}
+	return logs, computer, nil
+}
+
+// computer is where the home of a task's desktop is while that is up. Of a
+// desktop that was killed it is left, until the task goes on or is removed.
+func (a *app) computer(id deskhand.TaskID) (string, error) {
+	home, err := a.homePath()
+	return filepath.Join(home, "computers", string(id)), err
 }
 
 // survivor is a computer on a desktop that a process of its own keeps up.

@@ -1,13 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +15,6 @@ import (
 // networkFile is in the state directory; docs/network.md has its form.
 const (
 	networkFile = "network.json"
-	maxNetwork  = 1 << 20 // bytes
 	setMark     = "@"
 )
 
@@ -96,23 +89,7 @@ func (a *app) networkSettings() (networkSettings, error) {
 	if err != nil {
 		return s, err
 	}
-	path := filepath.Join(dir, networkFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	data, err := readFile(path, maxNetwork, "DESKHAND_HOME")
-	if err != nil {
-		return s, err
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
-		return s, usage("%s cannot be read: %s", path, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return s, usage("%s cannot be read: there is more after its end", path)
-	}
-	return s, nil
+	return s, readSettings(filepath.Join(dir, networkFile), &s)
 }
 
 // network settles what the task's desktop may reach.

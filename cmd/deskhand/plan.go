@@ -87,7 +87,7 @@ func (c *runCmd) plan(ctx context.Context, a *app) (plan, error) {
 	if p.task.System, err = systemText(c.System); err != nil {
 		return plan{}, err
 	}
-	if err := errors.Join(c.network(a, &p), c.folders(a, &p), c.secrets(ctx, a, &p)); err != nil {
+	if err := errors.Join(c.network(a, &p), c.folders(a, &p), c.secrets(ctx, a, &p), c.retention(a, &p)); err != nil {
 		return plan{}, firstOf(err)
 	}
 	if err := c.readSkills(a, &p); err != nil {

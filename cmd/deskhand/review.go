@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -355,24 +354,4 @@ func undo(ctx context.Context, l *folder.Layer) (folder.Outcome, error) {
 	}
 	out, err := l.Undo(ctx)
 	return out, errors.Join(err, l.Close())
-}
-
-// forget removes what is kept of a task beside the store: the logs of its
-// desktop, and what it wrote to folders with all that was replaced there.
-func (a *app) forget(id deskhand.TaskID) error {
-	logs, err := a.logs(id)
-	if err != nil {
-		return err
-	}
-	if err := os.RemoveAll(logs); err != nil { // never through a link
-		return deskhand.Errorf("", deskhand.Unavailable, "the logs in %s could not be removed (%s)", logs, cause(err))
-	}
-	layers, err := a.layers(id)
-	if err != nil {
-		return err
-	}
-	if err := folder.Remove(layers); err != nil {
-		return deskhand.Errorf("", deskhand.Unavailable, "the layers and the trash in %s could not be removed (%s)", layers, cause(err))
-	}
-	return nil
 }

@@ -42,6 +42,7 @@ type runCmd struct {
 	MCPConfig   string         `name:"mcp-config" placeholder:"FILE" help:"Connectors (not yet)."`
 	Secret      []string       `sep:"none" placeholder:"NAME[=PLACE]" help:"A secret that the model must not see, and where it may be typed for it (window:PROGRAM); from the keyring, secrets.json in the state directory or DESKHAND_SECRET_NAME; repeatable (see docs/secrets.md)."`
 	Output      string         `default:"text" enum:"text,json,stream-json" placeholder:"FORM" help:"text, json (one object at the end) or stream-json (one event per line)."`
+	Retention   string         `enum:",zero" default:"" placeholder:"zero" help:"zero keeps nothing of the task once it has ended (default: as retention.json in the state directory says, else everything until task rm)."`
 	Keep        bool           `help:"Keep the desktop up after the end; see deskhand desktop."`
 	Demo        bool           `help:"Without an API key, play the built-in demonstration instead of failing."`
 }

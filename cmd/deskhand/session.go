@@ -47,6 +47,8 @@ func newSession(ctx context.Context, a *app, p plan, st store.Store) (*session, 
 			return nil, err
 		}
 	}
+	// After the engine has let go of the task, before the store is closed.
+	a.onClose(func() error { return a.sweep(context.WithoutCancel(ctx), s.store) })
 	cfg := local.Config{
 		Store: a.hooked(s.store, hooks), Computers: a.computers(p), Check: checker(p.info), Rules: a.rulesFor, Before: hooks.Before,
 		Model: func(context.Context, deskhand.Task) (model.Model, func(deskhand.Usage) float64, error) {
@@ -83,7 +85,7 @@ func (a *app) openStore(ctx context.Context) (store.Store, error) {
 	for _, text := range st.Damage() {
 		a.say("WARNING: %s", text)
 	}
-	return st, nil
+	return st, a.sweep(ctx, st)
 }
 
 // openModel returns what answers requests: the API, or a script behind the same

@@ -129,10 +129,7 @@ func (c *taskRmCmd) Run(ctx context.Context, a *app) error {
 		tasks = append(tasks, t)
 	}
 	for _, t := range tasks {
-		if err := st.Remove(ctx, t.ID); err != nil {
-			return err
-		}
-		if err := a.forget(t.ID); err != nil {
+		if err := a.remove(ctx, st, t.ID); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.stdout, "Removed %s.\n", t.ID)

@@ -285,6 +285,10 @@ func (v *textView) end(t deskhand.Task) {
 	if q := v.story.Asked; q != nil && t.Status == deskhand.Waiting {
 		v.screen.Line(plain, fmt.Sprintf("deskhand task answer %s yes (or no, task, always; --comment TEXT tells the model something) goes on with it.", t.ID))
 	}
+	if t.Forget && (t.Status.Ended() || t.Status == deskhand.Running) {
+		v.screen.Line(dim, "Nothing of this task is kept.")
+		return
+	}
 	v.screen.Line(dim, fmt.Sprintf("deskhand task export %s writes every step and screenshot as one page.", t.ID))
 }
 

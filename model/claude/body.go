@@ -22,6 +22,7 @@ const (
 	emptyError  = "The tool call failed with an empty error message."
 	emptyResult = "(empty)"
 	tooLarge    = "[An image was left out here: it is larger than this endpoint takes.]"
+	notKept     = "[An image was here. It is not kept any more.]"
 )
 
 // outgoing is a request as it is sent.
@@ -324,12 +325,16 @@ func (b *body) image(ctx context.Context, img *deskhand.Image) error {
 			return deskhand.Errorf("", deskhand.Internal, "An image of the history cannot be read.")
 		}
 		var err error
-		if data, err = b.req.Image(ctx, img.Hash); err != nil {
+		data, err = b.req.Image(ctx, img.Hash)
+		if deskhand.CodeOf(err) == deskhand.NotFound { // its time was over
+			b.WriteString(`{"type":"text","text":"` + notKept + `"`)
+			return nil
+		} else if err != nil {
 			return fmt.Errorf("an image of the history cannot be read: %w", err)
 		}
 	}
 	if base64.StdEncoding.EncodedLen(len(data)) > b.bounds.ImageBytes {
-		b.WriteString(`{"type":"text","text":"` + tooLarge + `"}`)
+		b.WriteString(`{"type":"text","text":"` + tooLarge + `"`)
 		return nil
 	}
 	b.WriteString(`{"type":"image","source":{"type":"base64","media_type":`)

@@ -458,3 +458,34 @@ func TestRequestsThatAreNotSent(t *testing.T) {
 		t.Errorf("%d requests were sent", len(p.bodies))
 	}
 }
+
+// TestImagesThatCannotBeSent puts words in the place of an image that is not kept
+// any more, and of one that is too large, and the request stays one that is read.
+func TestImagesThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	client, p, _ := tapped(t, "-- model --\nscreenshot {}\nscreenshot {}\n-- model --\nDone.\n")
+	gone := screen(t, 64, 48, image.Rect(1, 1, 9, 9), color.RGBA{255, 0, 0, 255})
+	req := request("look")
+	req.Image = func(context.Context, deskhand.Hash) ([]byte, error) {
+		return nil, deskhand.Errorf("", deskhand.NotFound, "there is no such blob")
+	}
+	reply, err := client.Reply(t.Context(), req, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := *gone
+	large.Data = make([]byte, 64<<20)
+	named := deskhand.Image{Hash: gone.Hash, MediaType: gone.MediaType, Size: gone.Size}
+	req = answer(req, reply, picture(&named), picture(&large))
+	last := len(req.Messages) - 1
+	req.Messages[last].Blocks = append(req.Messages[last].Blocks, model.Block{Image: &named})
+	if _, err := client.Reply(t.Context(), req, nil); err != nil {
+		t.Fatal(err)
+	}
+	sent := string(p.bodies[len(p.bodies)-1])
+	for words, want := range map[string]int{"It is not kept any more": 2, "larger than this endpoint takes": 1} {
+		if n := strings.Count(sent, words); n != want {
+			t.Errorf("%q stands there %d times, want %d", words, n, want)
+		}
+	}
+}

@@ -103,3 +103,30 @@ func (s *Store) dropBlob(h deskhand.Hash, appended int64) error {
 	}
 	return os.Remove(s.blobPath(h))
 }
+
+// strayAge is how old a file that no event names must be to count as left
+// behind: between a blob and the event that names it lie moments.
+const strayAge = 10 * time.Minute
+
+// dropStrays deletes what a process left that died between storing a blob and
+// the event that names it. The caller holds the lock of the blobs.
+func (s *Store) dropStrays(ctx context.Context) error {
+	return filepath.WalkDir(s.path("blobs"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) || err == nil && time.Since(info.ModTime()) < strayAge {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		var named bool
+		hash := filepath.Base(filepath.Dir(path)) + d.Name()
+		err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM blob_refs WHERE hash = ?)`, hash).Scan(&named)
+		if err != nil || named {
+			return err
+		}
+		return os.Remove(path)
+	})
+}

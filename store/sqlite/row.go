@@ -26,6 +26,7 @@ type taskRow struct {
 	Allow      []string       `json:"allow,omitempty"`
 	Memory     string         `json:"memory,omitempty"`
 	Tools      string         `json:"tools,omitempty"`
+	Forget     bool           `json:"forget,omitempty"`
 	Folders    []folderRow    `json:"folders,omitempty"`
 	Unlock     []string       `json:"unlock,omitempty"`
 	Secrets    []string       `json:"secrets,omitempty"`
@@ -83,7 +84,7 @@ func rowOf(t deskhand.Task) taskRow {
 	return taskRow{
 		Text: t.Text, Status: string(t.Status), Created: t.Created, Updated: t.Updated,
 		Model: t.Model, Toolset: t.Toolset, Width: t.Screen.W, Height: t.Screen.H, Scale: t.Scale,
-		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox, Allow: t.Allow, Memory: t.Memory, Tools: t.Tools,
+		Effort: t.Effort, System: t.System, Permission: t.Permission, Sandbox: t.Sandbox, Allow: t.Allow, Memory: t.Memory, Tools: t.Tools, Forget: t.Forget,
 		Folders: converted(t.Folders, func(f deskhand.Folder) folderRow { return folderRow{f.Path, string(f.Mode)} }), Unlock: t.Unlock,
 		MaxTurns: t.Budget.MaxTurns, MaxTimeNS: int64(t.Budget.MaxTime), MaxTokens: t.Budget.MaxTokens, MaxCostUSD: t.Budget.MaxCostUSD,
 		Criteria: converted(t.Criteria, func(c deskhand.Criterion) criterionRow { return criterionRow(c) }),
@@ -96,7 +97,7 @@ func (r taskRow) task(id deskhand.TaskID) deskhand.Task {
 	return deskhand.Task{
 		ID: id, Text: r.Text, Status: deskhand.Status(r.Status), Created: r.Created, Updated: r.Updated,
 		Model: r.Model, Toolset: r.Toolset, Screen: deskhand.Size{W: r.Width, H: r.Height}, Scale: r.Scale,
-		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox, Allow: r.Allow, Memory: r.Memory, Tools: r.Tools,
+		Effort: r.Effort, System: r.System, Permission: r.Permission, Sandbox: r.Sandbox, Allow: r.Allow, Memory: r.Memory, Tools: r.Tools, Forget: r.Forget,
 		Folders: converted(r.Folders, func(f folderRow) deskhand.Folder {
 			return deskhand.Folder{Path: f.Path, Mode: deskhand.FolderMode(f.Mode)}
 		}), Unlock: r.Unlock,

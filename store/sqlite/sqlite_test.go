@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -145,6 +147,41 @@ func TestRemoveLeavesNothing(t *testing.T) {
 	}
 	if err := s.Verify(t.Context(), other); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRemoveTakesStrays removes what a process left that died between a picture
+// and its event, once it is old enough, and nothing that an event names.
+func TestRemoveTakesStrays(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	id, other := create(t, s, "x"), create(t, s, "y")
+	put := func(text string, age time.Duration) deskhand.Hash {
+		h, err := s.PutBlob(t.Context(), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(s.blobPath(h), at, at); err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	stray, fresh, named := put("stray", time.Hour), put("fresh", 0), put("named", time.Hour)
+	if _, err := s.Append(t.Context(), deskhand.NewEvent(other, deskhand.KindNote, map[string]deskhand.Hash{"hash": named})); err != nil {
+		t.Fatal(err)
+	}
+	torn := s.blobPath(stray) + ".new"
+	if err := errors.Join(os.WriteFile(torn, []byte("half a picture"), 0o600), os.Chtimes(torn, time.Time{}, time.Unix(0, 0))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{s.blobPath(stray): false, torn: false, s.blobPath(fresh): true, s.blobPath(named): true} {
+		if _, err := os.Stat(path); (err == nil) != want {
+			t.Errorf("%s: %v, want it there: %v", filepath.Base(path), err, want)
+		}
 	}
 }
 

@@ -67,7 +67,8 @@ func (s *Store) tasks(ctx context.Context, query string, args ...any) ([]deskhan
 }
 
 // Remove implements store.Tasks. What it deleted is overwritten in the database
-// and gone from its log when it returns.
+// and gone from its log when it returns. A process that dies on the way leaves
+// less of the task, and Remove takes the rest when it is called again.
 func (s *Store) Remove(ctx context.Context, id deskhand.TaskID) error {
 	if _, err := s.lastSeq(ctx, id); err != nil {
 		return err
@@ -82,47 +83,81 @@ func (s *Store) Remove(ctx context.Context, id deskhand.TaskID) error {
 			return explain("remove", s.dir, err)
 		}
 	}
-	if err := s.remove(ctx, id); err != nil {
+	if _, err := s.erase(ctx, id, `DELETE FROM tasks WHERE id = ?`); err != nil {
 		return explain("remove", s.dir, err)
-	}
-	for _, pragma := range []string{`PRAGMA incremental_vacuum`, `PRAGMA wal_checkpoint(TRUNCATE)`} {
-		if err := s.drain(ctx, pragma); err != nil {
-			return explain("remove", s.dir, err)
-		}
 	}
 	return explain("remove", s.dir, os.Remove(s.leasePath(id)))
 }
 
-func (s *Store) remove(ctx context.Context, id deskhand.TaskID) error {
+// DropBlobs implements store.Blobs.
+func (s *Store) DropBlobs(ctx context.Context, id deskhand.TaskID) (int, error) {
+	if _, err := s.lastSeq(ctx, id); err != nil {
+		return 0, err
+	}
+	var named bool // mostly not: then nobody is kept waiting
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM blob_refs WHERE task = ?)`, string(id)).Scan(&named)
+	if err != nil || !named {
+		return 0, explain("drop blobs", s.dir, err)
+	}
+	release, err := s.Lease(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	n, err := s.erase(ctx, id, `DELETE FROM blob_refs WHERE task = ?`)
+	return n, explain("drop blobs", s.dir, err)
+}
+
+// erase deletes the blobs that only this task names, then rows, and leaves
+// nothing of either in the files. It returns how many blobs there were.
+func (s *Store) erase(ctx context.Context, id deskhand.TaskID, rows string) (int, error) {
+	n, err := s.remove(ctx, id, rows)
+	if err != nil {
+		return n, err
+	}
+	for _, pragma := range []string{`PRAGMA incremental_vacuum`, `PRAGMA wal_checkpoint(TRUNCATE)`} {
+		if err := s.drain(ctx, pragma); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (s *Store) remove(ctx context.Context, id deskhand.TaskID, rows string) (int, error) {
 	// Nobody may store a blob again between the look at its age and its end.
 	unlock, err := lockFile(ctx, s.path("blobs.lock"), exclusive)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer unlock()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer tx.Rollback() // nothing after Commit
 	var appended int64
 	if err := tx.QueryRowContext(ctx, `SELECT appended FROM tasks WHERE id = ?`, string(id)).Scan(&appended); err != nil {
-		return err
+		return 0, err
 	}
 	only, err := onlyRefs(ctx, tx, id)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM tasks WHERE id = ?`, string(id)); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
+	// The files go first: rows that name a file that is gone can be deleted
+	// again, a file that nobody names any more would stay.
 	for _, hash := range only {
 		err = errors.Join(err, s.dropBlob(hash, appended))
 	}
-	return err
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, rows, string(id)); err != nil {
+		return 0, err
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, err
+	}
+	return len(only), s.dropStrays(ctx)
 }
 
 // onlyRefs returns the blobs that this task names and no other.

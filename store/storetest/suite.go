@@ -26,6 +26,7 @@ func Run(t *testing.T, open Open) {
 		"list":         list,
 		"remove":       remove,
 		"blobs":        blobs,
+		"drop blobs":   dropBlobs,
 		"big":          big,
 		"canceled":     canceled,
 		"iterators":    iterators,

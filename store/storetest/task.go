@@ -113,6 +113,51 @@ func blobs(t *testing.T, f *fixture) {
 	wg.Wait()
 }
 
+// dropBlobs lets go of a task's pictures and of nothing else.
+func dropBlobs(t *testing.T, f *fixture) {
+	id, other := f.create(), f.create()
+	var all []deskhand.Hash
+	for _, text := range []string{"first", "second", "of both"} {
+		h, err := f.PutBlob(t.Context(), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, h)
+		f.append(picture(id, h))
+	}
+	f.append(picture(other, all[2]))
+	release, err := f.another().Lease(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.DropBlobs(t.Context(), id)
+	wantCode(t, "dropping while somebody drives the task", err, deskhand.Conflict)
+	release()
+	for i, want := range []int{2, 0} {
+		if n, err := f.DropBlobs(t.Context(), id); n != want || err != nil {
+			t.Errorf("time %d: %d blobs, %v", i, n, err)
+		}
+	}
+	for _, h := range all[:2] {
+		_, err := f.Blob(t.Context(), h)
+		wantCode(t, "a picture of the task", err, deskhand.NotFound)
+	}
+	if _, err := f.Blob(t.Context(), all[2]); err != nil {
+		t.Errorf("a picture that another task names: %v", err)
+	}
+	f.verify(id)
+	again, err := f.PutBlob(t.Context(), []byte("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.append(picture(id, again)) // the task goes on
+	if n, err := f.DropBlobs(t.Context(), id); n != 1 || err != nil {
+		t.Errorf("after the task went on: %d blobs, %v", n, err)
+	}
+	_, err = f.DropBlobs(t.Context(), "nonesuch")
+	wantCode(t, "of no task", err, deskhand.NotFound)
+}
+
 func nothingYet(t *testing.T, f *fixture) {
 	if got, err := f.List(t.Context(), 0); err != nil || len(got) != 0 {
 		t.Errorf("a fresh store lists %v, %v", got, err)
