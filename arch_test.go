@@ -31,11 +31,12 @@ var allow = map[string]string{
 	"tool/custom":   "sandbox",                                  // a command of a file runs there
 	"evidence":      "sandbox desktop model",                    // looks at files, programs and the screen, and has a model look
 	"sandbox/bwrap": "sandbox/remote",                           // the walls; what is inside is reached through the guest
+	"sandbox/oci":   "sandbox/remote",                           // likewise, built by a container engine
 	"guest":         "desktop desktop/x11 sandbox sandbox/host", // the program inside
 	"guest/stack":   "desktop desktop/x11",                      // drives the display it builds
 	"hook":          "sandbox",                                  // a person's commands are run in the place it is given
 	"agent":         "model tool policy",                        // no driver, no HTTP, no SDK
-	"machine":       "sandbox sandbox/bwrap sandbox/egress sandbox/host sandbox/remote desktop desktop/remote guest/stack tool tool/computer tool/bash tool/editor",
+	"machine":       "sandbox sandbox/bwrap sandbox/egress sandbox/host sandbox/oci sandbox/remote desktop desktop/remote guest/stack tool tool/computer tool/bash tool/editor",
 	"engine":        "agent store tool",
 	"engine/local":  "agent model policy store tool",
 

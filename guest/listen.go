@@ -2,16 +2,14 @@ package guest
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/guestapi"
+	"github.com/deskhand/deskhand/internal/handover"
 )
 
 // listen makes a TCP listener on an address inside and hands it to the host,
@@ -65,8 +63,5 @@ func hand(conn net.Conn, l net.Listener) error {
 		return err
 	}
 	defer f.Close()
-	if _, _, err := way.WriteMsgUnix([]byte{0}, unix.UnixRights(int(f.Fd())), nil); err != nil {
-		return fmt.Errorf("sending the descriptor: %w", err)
-	}
-	return nil
+	return handover.Send(way, f)
 }

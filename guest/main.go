@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/deskhand/deskhand/internal/guestapi"
+	"github.com/deskhand/deskhand/internal/handover"
 	"github.com/deskhand/deskhand/internal/overlay"
 	"github.com/deskhand/deskhand/sandbox/host"
 )
@@ -55,6 +56,10 @@ func Main(args []string, stdin io.Reader, stderr io.Writer, display OpenDisplay)
 		return overlay.Main(args[1:], stderr)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
+	from := ""
+	if len(args) == 2 && args[0] == guestapi.FromArg {
+		from, args = args[1], nil
+	}
 	if len(args) > 0 {
 		fmt.Fprintln(stderr, "deskhand guest takes no arguments; it is started by deskhand itself")
 		return 2
@@ -64,23 +69,23 @@ func Main(args []string, stdin io.Reader, stderr io.Writer, display OpenDisplay)
 		return 1
 	}
 	defer runtime.UnlockOSThread()
-	if err := run(stdin, log, display); err != nil {
+	if err := run(stdin, log, display, from); err != nil {
 		log.Error("the guest failed", "err", err)
 		return 1
 	}
 	return 0
 }
 
-func run(stdin io.Reader, log *slog.Logger, display OpenDisplay) error {
+func run(stdin io.Reader, log *slog.Logger, display OpenDisplay, from string) error {
 	if err := harden(); err != nil {
 		return err
 	}
 	if err := beSmall(); err != nil {
 		return err
 	}
-	l, err := listener()
+	l, err := listener(from)
 	if err != nil {
-		return fmt.Errorf("descriptor %d is not a listening socket (the guest is started by deskhand, not by hand): %w", listenerFD, err)
+		return fmt.Errorf("there is no listening socket (the guest is started by deskhand, not by hand): %w", err)
 	}
 	input := json.NewDecoder(stdin)
 	var s Settings
@@ -130,8 +135,29 @@ func harden() error {
 	return nil
 }
 
-func listener() (net.Listener, error) {
-	f := os.NewFile(listenerFD, "listener")
+// listener returns what the guest listens on: descriptor 3, or what is handed
+// out at the path from, where it could not be inherited.
+func listener(from string) (net.Listener, error) {
+	f, err := inherited(from)
+	if err != nil {
+		return nil, err
+	}
 	l, err := net.FileListener(f)
 	return l, errors.Join(err, f.Close())
+}
+
+func inherited(from string) (*os.File, error) {
+	if from != "" {
+		return fetch(from)
+	}
+	return os.NewFile(listenerFD, "descriptor 3"), nil
+}
+
+func fetch(path string) (*os.File, error) {
+	way, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = way.Close() }()
+	return handover.Receive(way, "listener")
 }

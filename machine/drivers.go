@@ -12,6 +12,7 @@ import (
 	"github.com/deskhand/deskhand/guest/stack"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/bwrap"
+	"github.com/deskhand/deskhand/sandbox/oci"
 	"github.com/deskhand/deskhand/sandbox/remote"
 )
 
@@ -29,6 +30,23 @@ func startWalled(ctx context.Context, c Config, d *directories, log io.Writer) (
 		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Binds: c.Binds, Layers: c.Layers, Mirrors: c.Mirrors, Environ: c.environ(), Log: log, StopLimit: endLimit,
 		Stack:  c.stack(bwrap.Home, bwrap.Runtime, bwrap.Logs),
 		Mounts: stack.BrowserMounts(filepath.SplitList(defaultPath)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Sandbox, nil
+}
+
+// startContained starts the guest in a container.
+func startContained(ctx context.Context, c Config, d *directories, log io.Writer) (*remote.Sandbox, error) {
+	proxy := ""
+	if c.Network != nil {
+		proxy = proxyAddress
+	}
+	s, err := oci.Start(ctx, oci.Config{
+		Engine: c.Container.Engine, Image: c.Container.Image, Proxy: proxy,
+		Binary: c.Binary, Args: c.Args, Home: d.home, Logs: d.logs, Environ: c.environ(), Log: log, StopLimit: endLimit,
+		Stack: c.stack(oci.Home, oci.Runtime, oci.Logs),
 	})
 	if err != nil {
 		return nil, err

@@ -41,8 +41,15 @@ type Driver string
 // The drivers.
 const (
 	Bwrap Driver = "bwrap" // walls of bubblewrap
+	OCI   Driver = "oci"   // a container of docker or podman
 	None  Driver = "none"  // no walls at all
 )
+
+// Container names a container engine and an image.
+type Container struct {
+	Engine []string // program and options of its own
+	Image  string
+}
 
 // Private is the Home that is made for one computer and goes with it.
 const Private = "private"
@@ -78,7 +85,10 @@ type Config struct {
 	Locale  string   // such as de_DE.UTF-8; default: the one of Environ, else C.UTF-8
 	Environ []string // the host's environment, of which the locale, TZ and TERM are used; default: none of it
 
-	// Network is the way out, a proxy over what its Judge allows. Needs Bwrap.
+	// Container is the engine and the image of OCI. Default: see oci.Config.
+	Container Container
+
+	// Network is the way out, a proxy over what its Judge allows. Needs walls.
 	// Default: none, not even a proxy.
 	Network *egress.Config
 	// Judged is asked what the way out judged, where another process runs it. For
@@ -126,6 +136,7 @@ func (c Config) withDefaults() Config {
 // drivers start the sandbox of a computer.
 var drivers = map[Driver]func(ctx context.Context, c Config, d *directories, log io.Writer) (*remote.Sandbox, error){
 	Bwrap: startWalled,
+	OCI:   startContained,
 	None:  startOpen,
 }
 
@@ -169,11 +180,14 @@ func Up(ctx context.Context, c Config) (*Machine, error) {
 		}
 		c.Binary = exe
 	}
+	if c.Driver == OCI && len(c.Layers)+len(c.Binds) > 0 {
+		return nil, deskhand.Errorf(op, deskhand.Invalid, "folders cannot be shared with the sandbox oci; use bwrap")
+	}
 	start, ok := drivers[c.Driver]
 	if !ok {
-		return nil, deskhand.Errorf(op, deskhand.Invalid, "there is no sandbox %q; choose bwrap or none", c.Driver)
+		return nil, deskhand.Errorf(op, deskhand.Invalid, "there is no sandbox %q; choose bwrap, oci or none", c.Driver)
 	}
-	if c.Network != nil && c.Driver != Bwrap {
+	if c.Network != nil && c.Driver == None {
 		return nil, deskhand.Errorf(op, deskhand.Invalid, "a list of hosts means nothing without walls: everything can be reached with the sandbox %q", c.Driver)
 	}
 	dirs, err := makeDirectories(c)

@@ -162,19 +162,25 @@ func dropLayers(dir string) error {
 	if err != nil {
 		return err
 	}
+	var held []*folder.Layer
 	for _, e := range entries {
-		l, err := folder.Existing(filepath.Join(dir, e.Name()))
+		var l *folder.Layer
+		l, err = folder.Existing(filepath.Join(dir, e.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
 			continue
-		} else if err != nil {
-			return err
+		} else if err == nil {
+			err = l.Lock()
 		}
-		if err := l.Lock(); err != nil {
-			return err
+		if err != nil {
+			break
 		}
-		defer l.Close()
+		held = append(held, l)
 	}
-	return folder.Remove(dir)
+	if err == nil {
+		err = folder.Remove(dir)
+	}
+	return errors.Join(err, closeLayers(held))
 }
 
 // remove removes a task with everything that is kept of it. The files go first:

@@ -85,3 +85,7 @@ type Limits struct {
 	Files     uint64 `json:"files,omitempty"`     // open files
 	Processes uint64 `json:"processes,omitempty"` // of the user; the kernel does not count root's
 }
+
+// FromArg as the guest's first argument, with a path, lets it fetch its listening
+// socket from the Unix socket there; else it is descriptor 3.
+const FromArg = "from"

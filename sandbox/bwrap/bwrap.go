@@ -93,12 +93,12 @@ func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, deskhand.E(op, "", err)
 	}
-	group, unbounded, _ := c.Limits.group() // why there is none, doctor says; the walls name what is missing
+	group, unbounded, _ := group(c.Limits) // why there is none, doctor says; the walls name what is missing
 	settings := struct {
 		Home   string          `json:"home"`
 		Limits guestapi.Limits `json:"limits"`
 		Stack  any             `json:"stack,omitempty"`
-	}{Home, c.Limits.perProcess(unbounded), c.Stack}
+	}{Home, perProcess(c.Limits, unbounded), c.Stack}
 	argv := append(append([]string{program}, w.args...), append([]string{"--", Binary}, c.Args...)...)
 	mounts := len(c.Layers)+len(c.Mirrors) > 0
 	if mounts {
@@ -138,7 +138,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Args = []string{"guest"}
 	}
 	var err error
-	if c.Limits, err = c.Limits.withDefaults(); err != nil {
+	if c.Limits, err = c.Limits.WithDefaults(); err != nil {
 		return c, err
 	}
 	for name, dir := range map[string]string{"home": c.Home, "logs": c.Logs} {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/deskhand/deskhand/internal/inside"
 )
 
 // system shows the machine's programs and libraries, read-only.
@@ -131,7 +133,7 @@ func (w *walls) environment(c Config) {
 			vars = append(vars, name+"="+v)
 		}
 	}
-	for _, v := range slices.Concat(vars, proxyEnv(c.Proxy), c.Env) {
+	for _, v := range slices.Concat(vars, inside.ProxyEnv(c.Proxy), c.Env) {
 		name, val, _ := strings.Cut(v, "=")
 		w.add("--setenv", name, val)
 	}

@@ -40,7 +40,7 @@ type child struct {
 	inside  []procfs.Handle // the processes right below: the first one inside the walls
 }
 
-// startChild starts c.Argv with the listener as descriptor 3.
+// startChild starts c.Argv with the listener, when there is one, as descriptor 3.
 //
 // The kernel ties "die with the parent" to the thread that started the child,
 // not to the process, so that this thread is kept until the child has ended.
@@ -52,7 +52,7 @@ func startChild(c LaunchConfig, listener *os.File) (*child, error) {
 	ch := &child{stdin: w, tail: &tail{to: c.Log}, done: make(chan struct{})}
 	ch.cmd = &exec.Cmd{
 		Path: c.Argv[0], Args: c.Argv, Env: append([]string{}, c.Env...), Dir: "/",
-		Stdin: r, Stderr: ch.tail, ExtraFiles: append([]*os.File{listener}, c.Files...),
+		Stdin: r, Stderr: ch.tail, ExtraFiles: append([]*os.File{listener}, c.Files...), // without one, descriptor 3 is closed
 		// A session of its own: Ctrl-C in a terminal is for this program, which
 		// ends the sandbox in order.
 		// SIGTERM is for a guest without walls, which then ends what it started;

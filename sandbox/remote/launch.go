@@ -27,6 +27,14 @@ type LaunchConfig struct {
 	Group Group      // in which Argv runs; closed once everything has ended, also when Launch fails; default: none
 	Walls sandbox.Walls
 
+	// Hand is a private directory of the host in which the guest finds a socket
+	// named HandSocket, as guestapi.FromArg, and fetches what it listens on: for
+	// walls that hand no descriptor through. It is there for one taker and gone
+	// once the guest answers. Default: the guest inherits descriptor 3.
+	Hand string
+	// Token is needed with every request, and part of Guest too. Default: none.
+	Token string
+
 	// Mounts starts Argv in a namespace of its own in which it may mount, as
 	// the root of nothing but that. Default: in this process's namespaces.
 	Mounts bool
@@ -91,20 +99,26 @@ func Launch(ctx context.Context, c LaunchConfig) (*Sandbox, error) {
 	if err != nil {
 		return nil, deskhand.Errorf(op, deskhand.Unavailable, "the guest's socket cannot be made: %w", errors.Join(err, c.Group.Close()))
 	}
-	ch, err := startChild(c, socket.listener)
-	if err := errors.Join(err, socket.listener.Close()); err != nil {
-		return nil, deskhand.E(op, deskhand.Unavailable, errors.Join(err, socket.Close(), c.Group.Close()))
+	give, err := handOut(c.Hand, socket.listener)
+	if err != nil {
+		return nil, deskhand.E(op, deskhand.Unavailable, errors.Join(err, socket.listener.Close(), socket.Close(), c.Group.Close()))
 	}
-	s := New(Config{Dial: socket.dial, Walls: c.Walls})
+	ch, err := startChild(c, give.inherited())
+	if err != nil {
+		return nil, deskhand.E(op, deskhand.Unavailable, errors.Join(err, give.Close(), socket.Close(), c.Group.Close()))
+	}
+	s := New(Config{Dial: socket.dial, Walls: c.Walls, Token: c.Token})
 	s.child, s.group = ch, c.Group
 	s.shutdown = sync.OnceValue(func() error {
 		return errors.Join(ch.stop(c.StopLimit), ignoreDone(socket.Close()), c.Group.Close())
 	})
+	give.serve(ch.done)
 	s.stream.Go(func() {
 		<-ch.done
 		s.finish(c.Explain(ch.tail.String(), ch.ended))
 	})
-	if err := s.greet(ctx, c, settings); err != nil {
+	err = s.greet(ctx, c, settings)
+	if err = errors.Join(err, give.Close()); err != nil {
 		return nil, deskhand.E(op, "", errors.Join(err, s.Close()))
 	}
 	return s, nil

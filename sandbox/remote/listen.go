@@ -2,16 +2,13 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/deskhand/deskhand"
 	"github.com/deskhand/deskhand/internal/guestapi"
+	"github.com/deskhand/deskhand/internal/handover"
 )
 
 // Listen returns a listener on a loopback address inside, HOST:PORT. What is
@@ -36,7 +33,7 @@ func (s *Sandbox) Listen(ctx context.Context, address string) (net.Listener, err
 	if err != nil {
 		return nil, deskhand.E(op, "", s.lost(ctx, err))
 	}
-	f, err := receive(way)
+	f, err := handover.Receive(way, "listener")
 	if err != nil {
 		return nil, deskhand.E(op, "", s.lost(ctx, err))
 	}
@@ -46,22 +43,4 @@ func (s *Sandbox) Listen(ctx context.Context, address string) (net.Listener, err
 		return nil, deskhand.Errorf(op, deskhand.Internal, "what the guest handed over is no listener: %w", err)
 	}
 	return l, nil
-}
-
-// receive takes the one descriptor that comes over way.
-func receive(way *net.UnixConn) (*os.File, error) {
-	data, rights := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := way.ReadMsgUnix(data, rights)
-	if err != nil {
-		return nil, err
-	}
-	messages, err := unix.ParseSocketControlMessage(rights[:n])
-	if err != nil || len(messages) != 1 {
-		return nil, errors.Join(errors.New("no descriptor came"), err)
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		return nil, errors.Join(errors.New("not one descriptor came"), err)
-	}
-	return os.NewFile(uintptr(fds[0]), "listener"), nil
 }

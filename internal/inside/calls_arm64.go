@@ -1,6 +1,6 @@
-package bwrap
+package inside
 
 import "golang.org/x/sys/unix"
 
 // refusedHere are calls that only some architectures have.
-var refusedHere = []uint32{unix.SYS_NFSSERVCTL}
+var refusedHere = []Call{{"nfsservctl", unix.SYS_NFSSERVCTL}}
