@@ -6,11 +6,11 @@ LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export DESKHAND_TASK := $(value TASK)
 unexport TASK
 
-.PHONY: help run test check fuzz attack crash bench cost fidelity keyboard build fmt doctor setup
+.PHONY: help run test check image test-oci fuzz attack crash bench cost fidelity keyboard build fmt doctor setup
 .DEFAULT_GOAL := help
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo '  make run TASK="Open the text editor and write a haiku"'
 
 setup: ## install what is missing to run (Debian, Ubuntu)
@@ -40,6 +40,13 @@ check: ## everything a change must pass
 	$(GO) run $(LINT) run ./...
 	$(GO) mod tidy -diff
 	$(GO) test -race -timeout 20m ./...
+
+IMAGE ?= localhost/deskhand:latest
+image: ## build the container image IMAGE, with or without a registry (minutes)
+	@scripts/image $(IMAGE)
+
+test-oci: image ## build the image and drive it, with ENGINE (such as "podman --runtime runc") or the one that is installed
+	DESKHAND_TEST_IMAGE=$(IMAGE) DESKHAND_TEST_ENGINE="$(ENGINE)" $(GO) test -race -count=1 -v -run 'TestImage' ./sandbox/oci
 
 TIME ?= 30s
 fuzz: ## run every fuzz target for TIME each (default 30s); seeds alone run in make test

@@ -34,8 +34,8 @@ func (c *desktopUpCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Sandbox == "oci" {
-		return notYet("--sandbox oci")
+	if c.Sandbox == string(machine.OCI) {
+		return notYet("--sandbox oci for a desktop that is kept up")
 	}
 	if c.Sandbox == string(machine.None) {
 		loudly(a.stderr)

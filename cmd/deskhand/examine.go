@@ -22,7 +22,7 @@ import (
 
 // examine runs every check, in the order in which things build on each other.
 func (a *app) examine(ctx context.Context) []finding {
-	found := append(wallFindings(ctx), limitsFinding())
+	found := append(wallFindings(ctx), limitsFinding(), a.containerFinding(ctx))
 	for _, p := range programs {
 		found = append(found, p.look())
 	}

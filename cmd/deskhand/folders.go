@@ -43,8 +43,11 @@ func (c *runCmd) folders(a *app, p *plan) error {
 		return err
 	}
 	p.task.Unlock = c.Unlock
-	if c.Sandbox == string(machine.None) {
+	switch c.Sandbox {
+	case string(machine.None):
 		return usage("--folder means nothing with --sandbox none, where every folder is the real one: leave out one of them")
+	case string(machine.OCI):
+		return notYet("--folder with --sandbox oci")
 	}
 	p.task.System = strings.TrimSpace(p.task.System + "\n\n" + aboutFolders(p.task.Folders))
 	return nil

@@ -68,6 +68,10 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 		More:     c.more(t),
 		Guard:    func(t tool.Tool) tool.Tool { return guard.Tool(t, c.secrets) },
 	}
+	var err error
+	if cfg.Container, err = c.app.container(); err != nil {
+		return nil, err
+	}
 	if len(t.Allow) > 0 {
 		rules, err := c.app.rules(t)
 		if err != nil {
@@ -78,7 +82,6 @@ func (c computers) Up(ctx context.Context, t deskhand.Task) (engine.Computer, er
 	if kept, err := c.attach(ctx, t, cfg); kept != nil || err != nil {
 		return kept, err
 	}
-	var err error
 	if cfg.Logs, cfg.Dir, err = c.app.places(t.ID); err != nil {
 		return nil, err
 	}

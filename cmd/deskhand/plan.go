@@ -131,7 +131,8 @@ func (c *runCmd) unsupported() []error {
 		name string
 	}{
 		{c.Display != "", "--display"},
-		{c.MCPConfig != "", "--mcp-config"}, {c.Sandbox == "oci", "--sandbox oci"},
+		{c.MCPConfig != "", "--mcp-config"},
+		{c.Sandbox == string(machine.OCI) && c.Keep, "--keep with --sandbox oci"},
 	} {
 		if f.used {
 			errs = append(errs, notYet(f.name))

@@ -22,7 +22,7 @@ type runCmd struct {
 	Size        string         `default:"1280x800" placeholder:"WxH" help:"Size of the desktop in pixels (default 1280x800)."`
 	Scale       int            `default:"1" placeholder:"N" help:"Magnification of everything on the desktop, 1 to 3 (default 1)."`
 	Display     string         `placeholder:":N" help:"An existing X display (not yet)."`
-	Sandbox     string         `default:"bwrap" enum:"bwrap,oci,none" placeholder:"KIND" help:"Walls around the desktop: bwrap, oci (not yet) or none (default bwrap)."`
+	Sandbox     string         `default:"bwrap" enum:"bwrap,oci,none" placeholder:"KIND" help:"Walls around the desktop: bwrap, oci (a container of podman or docker) or none (default bwrap)."`
 	Folder      []string       `sep:"none" placeholder:"PATH[:review|ro|rw]" help:"Share a folder, seen at the same path: for review (default; your files change only when you accept it, see deskhand task review), ro (read-only) or rw (your files change at once; deskhand task undo takes it back); repeatable."`
 	Unlock      []string       `sep:"none" placeholder:"NAME" help:"A protected name that may be written in shared folders, such as .bashrc or .git/hooks; repeatable."`
 	Allow       []string       `sep:"none" placeholder:"HOST[:PORT]" help:"Let the desktop reach a host, *.HOST for all below one, or a set such as @packages; repeatable (default: no network)."`

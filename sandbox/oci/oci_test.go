@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/deskhand/deskhand/guest"
+	"github.com/deskhand/deskhand/guest/stack"
 	"github.com/deskhand/deskhand/sandbox"
 	"github.com/deskhand/deskhand/sandbox/oci"
 	"github.com/deskhand/deskhand/sandbox/sandboxtest"
@@ -30,7 +31,7 @@ const holdArg = "hold-a-sandbox"
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "guest" {
 		// Not os.Exit, which waits for a second under the race detector.
-		syscall.Exit(guest.Main(os.Args[2:], os.Stdin, os.Stderr, nil))
+		syscall.Exit(guest.Main(os.Args[2:], os.Stdin, os.Stderr, stack.Open))
 	}
 	if len(os.Args) > 1 && os.Args[1] == holdArg {
 		hold(os.Args[2:])
