@@ -37,7 +37,7 @@ func Looks() []Look {
 		{Editor, "Text editor", 0xF29F05},
 		{Files, "Files", 0x8E44AD},
 		{Calculator, "Calculator", 0x17A589},
-		{Office, "Office", 0xC0392B},
+		{Office, "Office", 0x6C7A89},
 	}
 }
 
