@@ -219,7 +219,7 @@ func (c computers) kept(ctx context.Context, d desktops, t deskhand.Task) (h hel
 	case same:
 	case deskhand.CodeOf(err) != deskhand.NotFound:
 		return held{}, false, err
-	case !c.keep && !c.parks:
+	case !c.keep && !(c.parks && t.Sandbox != string(machine.OCI)):
 		return held{}, false, nil
 	default:
 		logs, err := c.app.logs(t.ID)

@@ -84,12 +84,12 @@ func (c *runCmd) retention(a *app, p *plan) error {
 	if c.Retention == "" {
 		why = `"transcripts": "0" in ` + retentionFile
 	}
-	reviewed := slices.ContainsFunc(p.task.Folders, func(f deskhand.Folder) bool { return f.Mode == deskhand.Review })
+	reviewed := slices.ContainsFunc(p.task.Folders, func(f deskhand.Folder) bool { return f.Mode == deskhand.Review || f.Mode == deskhand.Through })
 	switch {
 	case p.task.Forget && c.Keep:
 		return usage("--keep and %s contradict each other: leave out one of them", why)
 	case p.task.Forget && reviewed:
-		return usage("with %s what the task changes in a folder would be gone before you could review it: share the folder with :ro, or leave out one of them", why)
+		return usage("with %s what the task changes in a folder would be gone before you could review it, or take it back: share the folder with :ro, or leave out one of them", why)
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func dropLayers(dir string) error {
 	if err != nil {
 		return err
 	}
-	var held []*folder.Layer
+	var held shares
 	for _, e := range entries {
 		var l *folder.Layer
 		l, err = folder.Existing(filepath.Join(dir, e.Name()))
@@ -175,12 +175,12 @@ func dropLayers(dir string) error {
 		if err != nil {
 			break
 		}
-		held = append(held, l)
+		held.layers = append(held.layers, l)
 	}
 	if err == nil {
 		err = folder.Remove(dir)
 	}
-	return errors.Join(err, closeLayers(held))
+	return errors.Join(err, held.Close())
 }
 
 // remove removes a task with everything that is kept of it. The files go first:
