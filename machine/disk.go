@@ -41,6 +41,7 @@ type room struct {
 	most  int64    // bytes that they may hold together
 
 	held  int64            // when every file was looked at last
+	ended int64            // held when anything was ended last
 	free  map[string]int64 // of the disks of paths, then
 	wrote map[int]int64    // what processes had written when there was no more room; nil while there is
 }
@@ -138,7 +139,7 @@ func (r *room) watch(ctx context.Context) {
 			return
 		}
 		if why == "" {
-			r.wrote = nil
+			r.wrote, r.ended = nil, 0
 			continue
 		}
 		if n := r.end(); n > 0 {
@@ -148,13 +149,16 @@ func (r *room) watch(ctx context.Context) {
 }
 
 // end ends the processes that wrote since there was no more room, and returns
-// how many. Far beyond the limit it ends all that calls started: a program that starts others which write little each is no process that writes.
+// how many. Far beyond the limit, while it still grows, it ends all that calls
+// started: a program that starts others which write little each is no process
+// that writes. What deletes is left alone.
 func (r *room) end() (n int) {
 	all, err := r.m.sandbox.Processes()
 	if err != nil {
 		return 0 // the computer is gone, of which others tell
 	}
-	first, far := r.wrote == nil, r.held > r.most+r.most/beyond
+	first, far := r.wrote == nil, r.held > r.most+r.most/beyond && r.held > r.ended+muchWritten
+	r.ended = r.held
 	if first {
 		r.wrote = map[int]int64{}
 	}
