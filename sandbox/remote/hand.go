@@ -43,10 +43,11 @@ func (g *giving) inherited() *os.File {
 }
 
 // serve gives the socket to the first who comes, and to nobody when ended comes
-// first: then nobody listens any more, and whoever waits for the guest learns it.
-// That it was not given the guest says itself.
+// first. From then on nobody listens but who was given it, so that whoever waits
+// for a guest that has ended learns it. That it was not given the guest says itself.
 func (g *giving) serve(ended <-chan struct{}) {
 	if g.at == nil {
+		_ = g.listener.Close() // the child has it
 		return
 	}
 	given := make(chan struct{})
