@@ -270,7 +270,10 @@ func TestOrphans(t *testing.T) {
 	t.Parallel()
 	s := start(t, bwrap.Config{})
 	for i := range 40 {
-		p, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"bash", "-c", fmt.Sprintf("for i in 1 2 3 4 5; do (setsid sleep 0.0$i &) ; done; kill -9 $PPID; exit %d", i)}})
+		p, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"bash", "-c", fmt.Sprintf("read go; for i in 1 2 3 4 5; do (setsid sleep 0.0$i &) ; done; kill -9 $PPID; exit %d", i)}})
+		if err == nil {
+			_, err = p.Stdin().Write([]byte("go\n")) // what keeps it has said by now that it runs
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
