@@ -36,15 +36,10 @@ func runAt(t *testing.T, provider model.Provider, name string, env map[string]st
 func TestProviders(t *testing.T) {
 	t.Parallel()
 	for _, tt := range claudetest.Cases(t) {
-		if tt.Platform.Refuses != "" {
-			// At Bedrock this model gets the older computer tool, which the strict
-			// server, that knows models as the Claude API has them, refuses.
-			continue
-		}
 		t.Run(tt.Name, func(t *testing.T) {
 			p := tt.Platform
 			var err error
-			if p.Server, err = script.New([]byte("-- model --\nbash {\"command\": \"echo hello\"}\n-- expect --\ncontains \"hello\"\n-- model --\nIt said hello.\n"), script.Options{}); err != nil {
+			if p.Server, err = script.New([]byte("-- model --\nbash {\"command\": \"echo hello\"}\n-- expect --\ncontains \"hello\"\n-- model --\nIt said hello.\n"), script.Options{At: tt.Provider}); err != nil {
 				t.Fatal(err)
 			}
 			p.T, p.Model = t, tt.Model

@@ -29,13 +29,12 @@ func TestProviders(t *testing.T) {
 		t.Run(tt.Name, func(t *testing.T) {
 			p := tt.Platform
 			p.T, p.Model = t, tt.Model
-			kind := "computer_toolset_20260801"
 			info, err := model.Lookup(tt.Model)
 			if err != nil {
 				t.Fatal(err)
 			}
 			entry, calls := json.RawMessage(`{"type":"bash_20250124","name":"bash"}`), "bash {\"command\": \"true\"}"
-			if p.Server, err = script.New([]byte("-- model --\nHéllo.\n"+calls+"\n-- model --\nDone.\n"), script.Options{Name: kind}); err != nil {
+			if p.Server, err = script.New([]byte("-- model --\nHéllo.\n"+calls+"\n-- model --\nDone.\n"), script.Options{Name: tt.Name, At: tt.Provider}); err != nil {
 				t.Fatal(err)
 			}
 			standIn := httptest.NewServer(p)

@@ -71,8 +71,8 @@ func (s *Server) admit(header http.Header, body []byte) (*request, *refusal) {
 	if err != nil {
 		return nil, refuse("not_found_error", "model: %s", r.Model)
 	}
-	r.info = info
-	if len(body) > info.Bounds.Body {
+	r.info = info.At(s.at)
+	if len(body) > r.info.Bounds.Body {
 		return nil, refuse("request_too_large", "Request exceeds the maximum size")
 	}
 	if len(s.digests) > maxDigested {

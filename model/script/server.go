@@ -19,6 +19,7 @@ type Options struct {
 	Name   string           // of the script, for messages; default "script"
 	Now    func() time.Time // for the lifetime of cached prompts; default time.Now
 	Models model.Catalogue  // models there are; default the built-in catalogue
+	At     model.Provider   // who serves them: what each accepts is as there; default the Claude API
 }
 
 // Server plays a script to every conversation that is begun with it. It is an
@@ -27,6 +28,7 @@ type Server struct {
 	script *Script
 	now    func() time.Time
 	models model.Catalogue
+	at     model.Provider
 
 	mu            sync.Mutex // guards what follows
 	conversations []*conversation
@@ -51,7 +53,7 @@ func New(src []byte, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{script: s, now: o.Now, models: o.Models, cache: promptCache{}, images: map[[32]byte]*imageFacts{}, digests: map[[32]byte]digested{}}, nil
+	return &Server{script: s, now: o.Now, models: o.Models, at: o.At, cache: promptCache{}, images: map[[32]byte]*imageFacts{}, digests: map[[32]byte]digested{}}, nil
 }
 
 // Problems returns what the server refused or the script complained of, oldest
