@@ -3,7 +3,6 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -257,18 +256,5 @@ func TestOddPath(t *testing.T) {
 	create(t, s, "x")
 	if _, err := os.Stat(filepath.Join(dir, fileName)); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestPragmas(t *testing.T) {
-	t.Parallel()
-	s := setup(t)
-	for name, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1", "auto_vacuum": "2", "busy_timeout": "10000"} {
-		for _, db := range []*sql.DB{s.write, s.read} {
-			var got string
-			if err := db.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&got); err != nil || got != want {
-				t.Errorf("%s is %q, %v", name, got, err)
-			}
-		}
 	}
 }

@@ -59,6 +59,23 @@ var roles = map[string]func(ctx context.Context, st store.Store, args []string) 
 			fmt.Println(out[0].Seq)
 		}
 	},
+	// told TASK appends a note of as many letters as each line of standard input
+	// says, and prints its seq once it is stored.
+	"told": func(ctx context.Context, st store.Store, args []string) error {
+		lines := bufio.NewScanner(os.Stdin)
+		for lines.Scan() {
+			letters, err := strconv.Atoi(lines.Text())
+			if err != nil {
+				return err
+			}
+			out, err := st.Append(ctx, deskhand.NewEvent(deskhand.TaskID(args[0]), deskhand.KindNote, deskhand.Note{Text: strings.Repeat("x", letters)}))
+			if err != nil {
+				return err
+			}
+			fmt.Println(out[0].Seq)
+		}
+		return lines.Err()
+	},
 	// lease TASK holds the lease until standard input ends.
 	"lease": func(ctx context.Context, st store.Store, args []string) error {
 		_, err := st.Lease(ctx, deskhand.TaskID(args[0]))
@@ -109,7 +126,7 @@ type Process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	out   *bufio.Reader
-	stdin io.Closer
+	stdin io.WriteCloser
 	last  string // line read
 }
 
@@ -132,6 +149,14 @@ func Start(t *testing.T, wrap []string, role string, args ...string) *Process {
 	p := &Process{t: t, cmd: cmd, out: bufio.NewReader(stdout), stdin: stdin}
 	t.Cleanup(p.Kill)
 	return p
+}
+
+// Say writes a line to the process.
+func (p *Process) Say(words ...any) {
+	p.t.Helper()
+	if _, err := fmt.Fprintln(p.stdin, words...); err != nil {
+		p.t.Fatalf("the second process does not listen: %v", err)
+	}
 }
 
 // Line returns the next line that the process prints.
