@@ -24,7 +24,9 @@ func (s *Stack) server() service {
 			o := r.(*open)
 			s.setDisplay(display{o.server.Display, o.server.Authority, o.desktop})
 			s.supervise(ctx, s.bus(o))
-			s.setDisplay(display{})
+			// What starts before there is another server is to find that one: it
+			// takes the same number, unless somebody else took it meanwhile.
+			s.setDisplay(display{o.server.Display, o.server.Authority, nil})
 		},
 	}
 }

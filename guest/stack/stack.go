@@ -103,7 +103,7 @@ type Stack struct {
 	display display
 }
 
-// display is the X server of the moment.
+// display is the X server of the moment, or where the last one was.
 type display struct {
 	name      string // ":0"
 	authority string // path of the authority file
@@ -146,6 +146,7 @@ func (s *Stack) Start(ctx context.Context) error {
 	go func() { // Stop waits for it
 		defer close(s.stopped)
 		s.supervise(run, s.server())
+		s.setDisplay(display{})
 		s.closeLogs()
 	}()
 	return nil

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/deskhand/deskhand"
 )
@@ -161,6 +163,29 @@ func (ended) done() <-chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
+}
+
+// TestEnvWhileTheServerIsDown: what starts while the X server is started again,
+// such as a shell that lives on, can reach the one that comes.
+func TestEnvWhileTheServerIsDown(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	before := await(t, s, "ready", isReady)
+	env := s.Env()
+	if !slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "DISPLAY=:") }) {
+		t.Fatalf("no display in %q", env)
+	}
+	if err := unix.Kill(before.program(nameServer).PID, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, s, "down", func(health) bool { return s.Desktop() == nil })
+	if down := s.Env(); !slices.Equal(down, env) {
+		t.Errorf("while it is down programs get %q, want %q", down, env)
+	}
+	await(t, s, "ready again", isReady)
+	if again := s.Env(); !slices.Equal(again, env) {
+		t.Errorf("after it was started again programs get %q, want %q", again, env)
+	}
 }
 
 // TestStartStop hammers the life of a stack.
