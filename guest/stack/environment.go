@@ -20,7 +20,8 @@ func resources(scale int) string {
 }
 
 // Env returns what programs need to reach the display and to look right on it,
-// as NAME=value. DISPLAY is missing while there is no X server.
+// as NAME=value. While an X server is started again DISPLAY is that of the last
+// one; it is missing before the first and after the end.
 func (s *Stack) Env() []string {
 	s.mu.Lock()
 	d := s.display
