@@ -27,7 +27,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 )
 
 func main() {
@@ -52,6 +51,7 @@ func obey(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	program := flags.String("deskhand", "", "the program to kill")
 	every := flags.Int("every", 1, "kill at each nth event only")
+	only := flags.String("only", "", "play only the deaths of parts whose name has this in it")
 	if err := flags.Parse(args); err != nil {
 		return exitUsage
 	}
@@ -63,9 +63,11 @@ func obey(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "crash: there is no %s: deskhand doctor --fix installs it\n", missing)
 		return exitUsage
 	}
-	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	broke := matrix(ctx, w, *program, *every)
-	broke += parts(ctx, w, *program)
+	broke := 0
+	if *only == "" {
+		broke = matrix(ctx, stdout, *program, *every)
+	}
+	broke += parts(ctx, stdout, *program, *only)
 	if broke > 0 || ctx.Err() != nil {
 		fmt.Fprintf(stderr, "crash: %d deaths broke a promise\n", broke)
 		return exitBroke
@@ -73,10 +75,15 @@ func obey(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitHeld
 }
 
+// head begins a table, in the form that docs/crash.md has it.
+func head(w io.Writer, columns ...string) {
+	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+}
+
 // matrix kills the runtime at every nth event and prints a line for each. It
 // returns how often a promise was broken.
-func matrix(ctx context.Context, w *tabwriter.Writer, program string, every int) (broke int) {
-	fmt.Fprintln(w, "killed after\tread\tin the journal\tin flight\tfinished\tunknown\tnot run\tcounted by the page\tpromises")
+func matrix(ctx context.Context, w io.Writer, program string, every int) (broke int) {
+	head(w, "killed after", "read", "in the journal", "in flight", "finished", "unknown", "not run", "counted by the page", "promises")
 	for n := 1; n <= maxEvents && ctx.Err() == nil; n += every {
 		r, err := killRuntime(ctx, program, after(n))
 		if r.ended && r.at.Kind == "" {
@@ -85,32 +92,34 @@ func matrix(ctx context.Context, w *tabwriter.Writer, program string, every int)
 		if err != nil {
 			broke++
 		}
-		fmt.Fprintf(w, "%d %s\t%d\t%d\t%d\t%s\t%s\n", n, r.at.Kind, r.acked, r.stored, count(r.dead, running), r.ends(), verdict(err))
-		_ = w.Flush() // a terminal that is gone
+		fmt.Fprintf(w, "| %d %s | %d | %d | %d | %s | %s |\n", n, r.at.Kind, r.acked, r.stored, count(r.dead, running), r.ends(), verdict(err))
 	}
 	return broke
 }
 
-// parts plays the scenarios and prints a line for each.
-func parts(ctx context.Context, w *tabwriter.Writer, program string) (broke int) {
-	fmt.Fprintln(w, "\nkilled while a call ran\tfinished\tunknown\tnot run\tcounted by the page\tpromises")
+// parts plays the scenarios whose name has only in it and prints a line for each.
+func parts(ctx context.Context, w io.Writer, program, only string) (broke int) {
+	fmt.Fprintln(w)
+	head(w, "killed while a call ran", "finished", "unknown", "not run", "counted by the page", "promises")
 	for _, s := range scenarios() {
 		if ctx.Err() != nil {
 			break
+		}
+		if !strings.Contains(s.name, only) {
+			continue
 		}
 		r, err := s.play(ctx, program)
 		if err != nil {
 			broke++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.name, r.ends(), verdict(err))
-		_ = w.Flush() // a terminal that is gone
+		fmt.Fprintf(w, "| %s | %s | %s |\n", s.name, r.ends(), verdict(err))
 	}
 	return broke
 }
 
 // ends says how the calls ended and what the page counted, as columns.
 func (r report) ends() string {
-	return fmt.Sprintf("%d\t%d\t%d\t%s", count(r.fates, finished), count(r.fates, unknown), count(r.fates, never), r.counted.short())
+	return fmt.Sprintf("%d | %d | %d | %s", count(r.fates, finished), count(r.fates, unknown), count(r.fates, never), r.counted.short())
 }
 
 func verdict(err error) string {

@@ -21,11 +21,16 @@ type player struct {
 	server *httptest.Server
 
 	mu     sync.Mutex
-	hold   string        // a request whose answer would be the turn with this call waits
-	held   chan struct{} // closed when one waits
-	let    chan struct{} // closed to let it go
+	holds  []hold        // each for one request, in this order
 	latest []byte        // the body of the newest request
 	shown  chan struct{} // closed while the page is shown
+}
+
+// hold makes a request wait that has everything of mark in it.
+type hold struct {
+	mark []byte
+	held chan struct{} // closed when it waits
+	let  chan struct{} // closed to let it go
 }
 
 func newPlayer(src []byte) (*player, error) {
@@ -44,13 +49,15 @@ func (p *player) close() {
 	p.server.Close()
 }
 
-// holdBack makes the next request that has everything of mark in it wait. held
-// is closed when it came; let lets it go.
+// holdBack makes the next request that has everything of mark in it wait, once
+// those have come that were asked for before. held is closed when it came; let
+// lets it go.
 func (p *player) holdBack(mark string) (held <-chan struct{}, let func()) {
+	h := hold{[]byte(mark), make(chan struct{}), make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.hold, p.held, p.let = mark, make(chan struct{}), make(chan struct{})
-	return p.held, sync.OnceFunc(func() { close(p.let) })
+	p.holds = append(p.holds, h)
+	return h.held, sync.OnceFunc(func() { close(h.let) })
 }
 
 // show lets requests through: the page is there. hide holds them until show.
@@ -85,19 +92,18 @@ func (p *player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	p.latest = body
-	held, let := p.held, p.let
-	due := p.hold != "" && bytes.Contains(body, []byte(p.hold))
-	if due {
-		p.hold = ""
+	var due *hold
+	if len(p.holds) > 0 && bytes.Contains(body, p.holds[0].mark) {
+		due, p.holds = &p.holds[0], p.holds[1:]
 	}
 	shown := p.shown
 	p.mu.Unlock()
 	if !wait(r, shown) {
 		return
 	}
-	if due {
-		close(held)
-		if !wait(r, let) {
+	if due != nil {
+		close(due.held)
+		if !wait(r, due.let) {
 			return
 		}
 	}

@@ -35,6 +35,8 @@ type place struct {
 	task    deskhand.TaskID // once it is known
 	shows   []func() error  // ends of what shows the page
 	looked  <-chan error    // that the page was looked at, at the end of a scenario
+
+	reopened <-chan error // that the page was there again, where a scenario waits for it
 }
 
 // newPlace makes a place for a task that is played by a script. Its close

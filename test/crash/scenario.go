@@ -29,6 +29,7 @@ type scenario struct {
 	ends  bool   // what drives the task dies; it is resumed
 	calm  bool   // the call ends as if nothing had happened
 	fresh bool   // a new desktop comes, on which the page has to be shown
+	opens bool   // the model shows the page again in its third reply; it is not heard of the fourth until the page is there whole
 	quick bool   // it is part of every test run
 	says  string // in a note of the journal, or what the model is told
 
@@ -63,11 +64,11 @@ func scenarios() []scenario {
 			says: "The computer is gone.", strike: kills(theGuest),
 		},
 		{
-			name: "Xvfb", turns: []turn{first, under(holding), {calls: []asked{reopen}}, {calls: []asked{look}}, again}, at: "hold_key", frees: true,
+			name: "Xvfb", turns: []turn{first, under(holding), {calls: []asked{reopen}}, {calls: []asked{look}}, again}, at: "hold_key", frees: true, opens: true,
 			says: "The display stopped and was started again.", strike: kills(theServer),
 		},
 		{
-			name: "the browser", turns: []turn{first, under(brief), {calls: []asked{reopen}}, {calls: []asked{look}}, again}, at: "hold_key", frees: true, calm: true,
+			name: "the browser", turns: []turn{first, under(brief), {calls: []asked{reopen}}, {calls: []asked{look}}, again}, at: "hold_key", frees: true, opens: true, calm: true,
 			strike: kills(theBrowser),
 		},
 		{
@@ -107,6 +108,11 @@ func (s scenario) play(ctx context.Context, program string) (r report, err error
 			p.player.hide()
 		}
 		err := s.strike(ctx, p, run)
+		if s.opens {
+			// Its own look finds the page's background, also while the window has
+			// no focus or is not in its place yet: a click could be lost.
+			p.reopened = p.whenHeld(ctx, "_3_0\"", func() error { return p.seen(ctx) })
+		}
 		p.looked = p.whenHeld(ctx, fmt.Sprintf("_%d_0\"", len(s.turns)-1), func() (err error) {
 			var want counts
 			want[clickTwo] = 1 // the last thing before this request
@@ -184,6 +190,11 @@ func (s scenario) judge(ctx context.Context, p *place, r *report, run *process, 
 	}
 	if s.ends {
 		if _, err := p.resume(ctx); err != nil {
+			return err
+		}
+	}
+	if s.opens {
+		if err := <-p.reopened; err != nil {
 			return err
 		}
 	}
