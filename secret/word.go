@@ -11,7 +11,7 @@ var words = strings.Fields(`
 	call.finished call.judged call.started call_id calls changed cleared clicks command comment computer computer.ready connectors
 	computer_toolset_20260801 computer_20251124 content coordinate cost_usd count created criteria criterion cursor_position cycles decision deletions
 	deleted deskhand direction done double_click duration duration_ms effect effort end_turn estimate events evidence
-	exhausted expires failed file.changed file.reviewed finding finished folder folders guard hash hold_key human.asked human.message
+	exhausted expires failed file.changed file.reviewed finding finished folder folders forget guard hash hold_key human.asked human.message
 	identical idle image image/jpeg image/png input input_text input_tokens invalid is_error items journal.cut key
 	left left_click left_click_drag left_mouse_down left_mouse_up limit malformed max_cost_usd max_time_ns max_tokens max_turns
 	media_type memory message middle_click model model.consulted model.delta model.failed model.replied

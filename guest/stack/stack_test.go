@@ -183,7 +183,9 @@ func TestEnvWhileTheServerIsDown(t *testing.T) {
 		t.Errorf("while it is down programs get %q, want %q", down, env)
 	}
 	await(t, s, "ready again", isReady)
-	if again := s.Env(); !slices.Equal(again, env) {
+	display := func(e string) bool { return strings.HasPrefix(e, "DISPLAY=:") }
+	again := s.Env() // outside a sandbox somebody else may have taken the number by now
+	if !slices.ContainsFunc(again, display) || !slices.Equal(slices.DeleteFunc(again, display), slices.DeleteFunc(env, display)) {
 		t.Errorf("after it was started again programs get %q, want %q", again, env)
 	}
 }
